@@ -1,0 +1,33 @@
+"""The errors a user can meet. Each message quotes the user's value and says the way out, in one sentence."""
+
+
+class LinfError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class BadValue(LinfError, ValueError):
+    """An option is outside its range, or not a number at all."""
+
+
+class BadShape(LinfError, ValueError):
+    """An array has a shape, or two arrays have a pair of shapes, that cannot be worked with."""
+
+
+class BadPicture(LinfError, ValueError):
+    """A picture file is missing, truncated, empty, or holds pixels that are not numbers."""
+
+
+class UnsupportedWeights(LinfError, ValueError):
+    """A weights file is missing, unsafe, damaged, or of an architecture this package does not know."""
+
+
+class BadWorkflow(LinfError, ValueError):
+    """A saved graph is not valid JSON, or names a node, input or link that does not exist."""
+
+
+class OutOfMemory(LinfError, MemoryError):
+    """The smallest block still does not fit."""
+
+
+class Cancelled(LinfError):
+    """The user asked to stop; raised from a progress callback."""

@@ -1,0 +1,1 @@
+"""Networks only: tensors in, tensors out; reading and writing of checkpoints."""

@@ -1,0 +1,29 @@
+"""Five densely connected convolutions: the block that RRDB (Wang et al. 2018) and the latent priors share."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2
+
+
+class DenseBlock(nn.Module):
+    """Convolve 3x3 five times, each time over everything computed so far: b c_in h w -> b c_out h w.
+
+    A LeakyReLU follows the first four; the fifth is linear. There is no residual here.
+    """
+
+    reach = 5
+
+    def __init__(self, c_in: int, growth: int, c_out: int) -> None:
+        super().__init__()
+        for i in range(4):
+            self.add_module(f"conv{i + 1}", nn.Conv2d(c_in + i * growth, growth, 3, padding=1))
+        self.conv5 = nn.Conv2d(c_in + 4 * growth, c_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = x
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            maps = torch.cat((maps, F.leaky_relu(conv(maps), SLOPE, inplace=True)), dim=1)
+        y: Tensor = self.conv5(maps)
+        return y

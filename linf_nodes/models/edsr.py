@@ -1,0 +1,58 @@
+"""EDSR encoder (Lim et al., CVPRW 2017), without up-sampling: plain residual blocks of 3x3 convolutions."""
+
+import torch
+from torch import Tensor, nn
+
+_RGB_MEAN = (0.4488, 0.4371, 0.4040)
+
+
+class MeanShift(nn.Conv2d):
+    """The constant 1x1 convolution of published EDSR files: stored there, never applied (numerics, section 0)."""
+
+    def __init__(self, sign: int):
+        super().__init__(3, 3, 1)
+        self.requires_grad_(False)
+        with torch.no_grad():
+            self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
+            self.bias.copy_(sign * torch.tensor(_RGB_MEAN))  # type: ignore[union-attr]
+
+
+class ResBlock(nn.Module):
+    """`x + res_scale * conv(relu(conv(x)))`."""
+
+    def __init__(self, n_feats: int, res_scale: float):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(n_feats, n_feats, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(n_feats, n_feats, 3, padding=1),
+        )
+        self.res_scale = res_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(x, self.body(x), alpha=self.res_scale)
+
+
+class EDSR(nn.Module):
+    """Features `[b, n_feats, h, w]` of a normalised picture `[b, 3, h, w]`.
+
+    Parameters
+    ----------
+    n_resblocks, n_feats, res_scale
+        16, 64, 1 is "EDSR-baseline"; 32, 256, 0.1 is "EDSR".
+    """
+
+    align = 1
+
+    def __init__(self, n_resblocks: int = 16, n_feats: int = 64, res_scale: float = 1.0):
+        super().__init__()
+        self.out_dim = n_feats
+        self.receptive_field = 2 * n_resblocks + 2
+        self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(1)
+        self.head = nn.Sequential(nn.Conv2d(3, n_feats, 3, padding=1))
+        blocks: list[nn.Module] = [ResBlock(n_feats, res_scale) for _ in range(n_resblocks)]
+        self.body = nn.Sequential(*blocks, nn.Conv2d(n_feats, n_feats, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.head(x)
+        return x + self.body(x)  # type: ignore[no-any-return]

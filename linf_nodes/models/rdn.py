@@ -1,0 +1,60 @@
+"""RDN encoder: residual dense network (Zhang et al. 2018)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+# Number of blocks D, convolutions per block C, growth G.
+CONFIGS = {"A": (20, 6, 32), "B": (16, 8, 64)}
+
+
+class DenseConv(nn.Module):
+    """Append ReLU(conv(x)) to x: b c h w -> b c+growth h w."""
+
+    def __init__(self, c_in: int, growth: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(c_in, growth, kernel_size, padding=kernel_size // 2), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x, self.conv(x)), dim=1)
+
+
+class ResidualDenseBlock(nn.Module):
+    """Dense convolutions, fused 1x1 back to G0 channels, plus the input."""
+
+    def __init__(self, g0: int, growth: int, convs: int, kernel_size: int) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(*(DenseConv(g0 + c * growth, growth, kernel_size) for c in range(convs)))
+        self.LFF = nn.Conv2d(g0 + convs * growth, g0, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.LFF(self.convs(x)) + x
+        return y
+
+
+class RDN(nn.Module):
+    """Normalised LR picture b 3 h w -> features b G0 h w."""
+
+    align = 1
+
+    def __init__(self, G0: int = 64, kernel_size: int = 3, config: Literal["A", "B"] = "B") -> None:
+        super().__init__()
+        blocks, convs, growth = CONFIGS[config]
+        pad = kernel_size // 2
+        self.out_dim = G0
+        self.receptive_field = (blocks * convs + 3) * pad
+        self.SFENet1 = nn.Conv2d(3, G0, kernel_size, padding=pad)
+        self.SFENet2 = nn.Conv2d(G0, G0, kernel_size, padding=pad)
+        self.RDBs = nn.ModuleList(ResidualDenseBlock(G0, growth, convs, kernel_size) for _ in range(blocks))
+        self.GFF = nn.Sequential(nn.Conv2d(blocks * G0, G0, 1), nn.Conv2d(G0, G0, kernel_size, padding=pad))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.SFENet1(x.contiguous(memory_format=torch.channels_last))
+        y = self.SFENet2(first)
+        outputs = []
+        for block in self.RDBs:
+            y = block(y)
+            outputs.append(y)
+        out: Tensor = self.GFF(torch.cat(outputs, dim=1)) + first
+        return out

@@ -1,0 +1,120 @@
+"""What a model is: a frozen description, read from a file's own spec or deduced from tensor shapes."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import UnsupportedWeights
+from .edsr import EDSR
+from .edsr_prior import EDSRPrior
+from .linf import LINF
+from .rdn import RDN
+from .rrdb import RRDB
+from .swin_prior import SwinPrior
+from .swinir import SwinIR
+from .unet import UNetPrior
+
+Args = Mapping[str, Any]
+
+# Constructor arguments of published specs that change nothing here: every LINF encoder runs without up-sampling.
+_INERT = {"no_upsampling", "scale", "rgb_range", "n_colors", "in_nc", "out_nc", "name", "cell_input", "inp_size"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A registry entry `{"name": ..., "args": {...}}` as published checkpoints carry it."""
+
+    name: str
+    args: Args = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "Spec":
+        """Read an entry; raises UnsupportedWeights when it has no name."""
+        name, args = entry.get("name"), entry.get("args") or {}
+        if not isinstance(name, str) or not isinstance(args, Mapping):
+            raise UnsupportedWeights(f"The model description {str(entry)[:80]!r} has no name and args to build from.")
+        return cls(name, args)
+
+    def entry(self) -> dict[str, Any]:
+        """The same as a plain dictionary."""
+        return {"name": self.name, "args": dict(self.args)}
+
+
+def _call(spec: Spec, build: Callable[..., nn.Module], names: Mapping[str, str], defaults: Args) -> nn.Module:
+    args = dict(defaults)
+    for key, value in spec.args.items():
+        if key in names:
+            args[names[key]] = tuple(value) if isinstance(value, list) else value
+        elif key not in _INERT:
+            raise UnsupportedWeights(f"Model {spec.name!r} has an argument {key!r} that is not known here.")
+    return build(**args)
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {n: n for n in names}
+
+
+_EDSR = _same("n_resblocks", "n_feats", "res_scale")
+_RDN = {"G0": "G0", "RDNkSize": "kernel_size", "RDNconfig": "config"}
+_SWINIR = _same("embed_dim", "depths", "num_heads", "window_size", "mlp_ratio", "img_size")
+
+_Entry = tuple[Callable[..., nn.Module], Mapping[str, str], Args]
+
+ENCODERS: Mapping[str, _Entry] = {
+    "edsr-baseline": (EDSR, _EDSR, {}),
+    "edsr": (EDSR, _EDSR, {"n_resblocks": 32, "n_feats": 256, "res_scale": 0.1}),
+    "rdn": (RDN, _RDN, {}),
+    "rrdb": (RRDB, _same("nf", "nb", "gc"), {}),
+    "swinir": (SwinIR, _SWINIR, {}),
+}
+
+PRIORS: Mapping[str, _Entry] = {
+    "unet": (UNetPrior, _same("in_chans", "depth", "dim", "bilinear"), {}),
+    "edsr-baseline-latent": (EDSRPrior, _same("in_chans", "n_resblocks", "dim", "res_scale"), {}),
+    "swin_latent": (SwinPrior, _same("in_chans", "embed_dim", "depths", "num_heads", "window_size"), {}),
+}
+
+LINF_NAMES = ("linf", "linf-patch")
+
+
+def _known(spec: Spec, table: Mapping[str, _Entry], what: str) -> _Entry:
+    if spec.name not in table:
+        raise UnsupportedWeights(f"The {what} {spec.name!r} is not known here; known are {', '.join(table)}.")
+    return table[spec.name]
+
+
+def build_encoder(spec: Spec) -> nn.Module:
+    """An encoder with fresh weights."""
+    return _call(spec, *_known(spec, ENCODERS, "encoder"))
+
+
+def build_prior(spec: Spec) -> nn.Module:
+    """A latent module of LINF-LP with fresh weights."""
+    return _call(spec, *_known(spec, PRIORS, "latent module"))
+
+
+def build_linf(spec: Spec) -> LINF:
+    """A LINF with fresh weights."""
+    if spec.name not in LINF_NAMES:
+        raise UnsupportedWeights(f"The model {spec.name!r} is not known here; known are {', '.join(LINF_NAMES)}.")
+    args = dict(spec.args)
+    encoder = build_encoder(Spec.of(args.pop("encoder_spec", {})))
+    args.pop("imnet_spec", None)
+    if spec.name == "linf":
+        args.pop("patch_size", None)
+    patch = args.get("patch_size", 3 if spec.name == "linf-patch" else 1)
+    if not isinstance(patch, int) or patch < 1 or patch % 2 == 0:
+        raise UnsupportedWeights(f"patch_size is {patch!r}; it must be an odd whole number.")
+    args["patch_size"] = patch
+    known = {"patch_size", "flow_layers", "num_layer", "hidden_dim"}
+    if unknown := sorted(set(args) - known):
+        raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
+    return LINF(encoder, **args)  # type: ignore[arg-type]
+
+
+def _count(names: Mapping[str, Tensor], pattern: str) -> int:
+    found = [int(m.group(1)) for n in names if (m := re.match(pattern, n))]
+    return max(found) + 1 if found else 0

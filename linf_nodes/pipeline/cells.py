@@ -1,0 +1,46 @@
+"""Where an output pixel lies among the LR pixels of one axis, in exact integer arithmetic."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..models.fourier import Corners, corner_weights
+
+
+class Cells(NamedTuple):
+    """For q output indices of one axis: the LR cells below and above, and the offsets from their centres.
+
+    `low`, `high` int64 `[q]`, clamped to the picture; `rel_low`, `rel_high` float32 `[q]`, 2 per LR pixel.
+    """
+
+    low: Tensor
+    high: Tensor
+    rel_low: Tensor
+    rel_high: Tensor
+
+    def shifted(self, origin: int) -> "Cells":
+        """The same cells counted from `origin`, for a window of the LR picture."""
+        return self._replace(low=self.low - origin, high=self.high - origin)
+
+
+def cells_of(index: Tensor, lr: int, hr: int) -> Cells:
+    """Cells around output pixels `index` (int64, any shape) when `lr` pixels become `hr`.
+
+    Pixel centres follow the half-pixel convention: output i lies at LR position `(i + 1/2) lr / hr - 1/2`. Half-way
+    ties go to the larger cell. Indices outside the picture are extended linearly and their cells clamped.
+    """
+    numerator = (2 * index + 1) * lr - hr
+    below = torch.div(numerator, 2 * hr, rounding_mode="floor")
+    low, high = below.clamp(0, lr - 1), (below + 1).clamp(0, lr - 1)
+    position = numerator.double() / (2 * hr)
+    return Cells(low, high, (2 * (position - low)).float(), (2 * (position - high)).float())
+
+
+def corners_of(y: Cells, x: Cells, width: int) -> Corners:
+    """Corners of paired queries: `y` and `x` of equal shape `[q]`, in a map whose rows hold `width` cells."""
+    rows = torch.stack((y.low, y.low, y.high, y.high), -1)
+    cols = torch.stack((x.low, x.high, x.low, x.high), -1)
+    rel_y = torch.stack((y.rel_low, y.rel_low, y.rel_high, y.rel_high), -1)
+    rel_x = torch.stack((x.rel_low, x.rel_high, x.rel_low, x.rel_high), -1)
+    return Corners(rows * width + cols, rel_y, rel_x, corner_weights(rel_y, rel_x))

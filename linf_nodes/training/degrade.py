@@ -1,0 +1,46 @@
+"""Antialiased bicubic reduction and bilinear enlargement of a crop, as small matrices."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+def _cubic(x: Tensor, a: float = -0.5) -> Tensor:
+    x = x.abs()
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+
+
+@lru_cache(maxsize=1024)
+def bicubic_matrix(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    """`[n_out, n_in]`: Pillow's bicubic resize of one axis (Keys a = -1/2, widened by the reduction factor)."""
+    ratio = n_in / n_out
+    stretch = max(ratio, 1.0)
+    centre = (torch.arange(n_out, dtype=torch.float64) + 0.5) * ratio
+    offset = torch.arange(n_in, dtype=torch.float64) + 0.5 - centre[:, None]
+    weight = _cubic(offset / stretch)
+    return (weight / weight.sum(1, keepdim=True)).float().to(device)
+
+
+@lru_cache(maxsize=1024)
+def bilinear_matrix(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    """`[n_out, n_in]`: half-pixel bilinear enlargement of one axis with the border repeated."""
+    position = ((torch.arange(n_out, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5).clamp(0, n_in - 1)
+    weight = (1 - (position[:, None] - torch.arange(n_in, dtype=torch.float64)).abs()).clamp_min(0)
+    return weight.float().to(device)
+
+
+def reduce(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
+    """Antialiased bicubic reduction of `[c, h, w]` in [0, 1] to `n_out`, rounded to 8 bits as an LR file would be."""
+    y = bicubic_matrix(picture.shape[1], n_out[0], picture.device)
+    x = bicubic_matrix(picture.shape[2], n_out[1], picture.device)
+    return (y @ picture @ x.T).mul(255).round().clamp(0, 255).div(255)
+
+
+def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
+    """Bilinear enlargement of `[c, h, w]` to `n_out`: the base that the texture is added to."""
+    y = bilinear_matrix(picture.shape[1], n_out[0], picture.device)
+    x = bilinear_matrix(picture.shape[2], n_out[1], picture.device)
+    return y @ picture @ x.T
