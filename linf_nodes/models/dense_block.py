@@ -17,8 +17,10 @@ class DenseBlock(nn.Module):
 
     def __init__(self, c_in: int, growth: int, c_out: int) -> None:
         super().__init__()
-        for i in range(4):
-            self.add_module(f"conv{i + 1}", nn.Conv2d(c_in + i * growth, growth, 3, padding=1))
+        self.conv1 = nn.Conv2d(c_in, growth, 3, padding=1)
+        self.conv2 = nn.Conv2d(c_in + growth, growth, 3, padding=1)
+        self.conv3 = nn.Conv2d(c_in + 2 * growth, growth, 3, padding=1)
+        self.conv4 = nn.Conv2d(c_in + 3 * growth, growth, 3, padding=1)
         self.conv5 = nn.Conv2d(c_in + 4 * growth, c_out, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -62,12 +62,12 @@ class LINF(nn.Module):
         """Features `[b, c, h, w]` of a picture `[b, 3, h, w]` in [-1, 1]."""
         return self.encoder(x)
 
-    def fields(self, feat: Tensor) -> Tensor:
-        """Amplitudes and frequencies of every LR cell, `[b * h * w, 2 * hidden]` (eq. 6)."""
+    def fields(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
+        """Amplitudes and frequencies `[b * cells, 2 * hidden]` of the LR cells in `part` (rows, columns) (eq. 6)."""
         weight = torch.cat((self.coef.weight, self.freq.weight))
         bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[list-item]
         both = torch.conv2d(feat, weight, bias, padding=1)
-        return both.permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
+        return both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
 
     def info(self, fields: Tensor, phase: Tensor, corners: Corners) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""

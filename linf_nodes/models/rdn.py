@@ -50,7 +50,7 @@ class RDN(nn.Module):
         self.GFF = nn.Sequential(nn.Conv2d(blocks * G0, G0, 1), nn.Conv2d(G0, G0, kernel_size, padding=pad))
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.SFENet1(x.contiguous(memory_format=torch.channels_last))
+        first = self.SFENet1(x)
         y = self.SFENet2(first)
         outputs = []
         for block in self.RDBs:

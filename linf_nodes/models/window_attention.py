@@ -68,16 +68,17 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor, seam_y: Tensor | None, seam_x: Tensor | None) -> Tensor:
         """Tokens b rows cols n c -> the same shape; a seam mask applies to the last row or column of windows."""
         b, rows, cols, n, c = x.shape
-        qkv = self.qkv(x).view(b, rows, cols, n, 3, self.heads, c // self.heads)
+        qkv = self.qkv(x.view(-1, n, c)).view(b, rows, cols, n, 3, self.heads, c // self.heads)
         q, k, v = qkv.permute(4, 0, 1, 2, 5, 3, 6)  # b rows cols heads n d
         bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)  # heads n n
-        scores = (q * (c // self.heads) ** -0.5) @ k.transpose(-2, -1) + bias
+        scores = (q * (c // self.heads) ** -0.5) @ k.transpose(-2, -1)
+        scores += bias
         if seam_y is not None:
             scores[:, -1] += seam_y
         if seam_x is not None:
             scores[:, :, -1] += seam_x
-        y: Tensor = self.proj((scores.softmax(dim=-1) @ v).transpose(-3, -2).reshape(x.shape))
-        return y
+        y: Tensor = self.proj((scores.softmax(dim=-1) @ v).transpose(-3, -2).reshape(-1, n, c))
+        return y.view(x.shape)
 
 
 class Mlp(nn.Module):
@@ -97,10 +98,8 @@ class SwinBlock(nn.Module):
     """Windowed attention, then an MLP, each normalised before and added to its input: b h w c -> b h w c.
 
     Sides that are no multiple of the window are filled up with zeros, after the normalisation and for the
-    attention only. `seams` says for (y, x) whether the last windows are cut where a shifted map would wrap.
+    attention only.
     """
-
-    seam: Tensor
 
     def __init__(self, dim: int, heads: int, window: int, shift: int, mlp_ratio: float) -> None:
         super().__init__()
@@ -112,7 +111,7 @@ class SwinBlock(nn.Module):
 
     def forward(self, x: Tensor, seam_y: Tensor | None = None, seam_x: Tensor | None = None) -> Tensor:
         x = x + self._attend(self.norm1(x), seam_y, seam_x)
-        y: Tensor = x + self.mlp(self.norm2(x))
+        y: Tensor = x + self.mlp(self.norm2(x).flatten(1, 2)).view(x.shape)
         return y
 
     def _attend(self, x: Tensor, seam_y: Tensor | None, seam_x: Tensor | None) -> Tensor:
@@ -123,9 +122,10 @@ class SwinBlock(nn.Module):
         if self.shift:
             x = x.roll((-self.shift, -self.shift), dims=(1, 2))
         rows, cols = x.shape[1] // side, x.shape[2] // side
-        tokens = x.view(b, rows, side, cols, side, c).transpose(2, 3).reshape(b, rows, cols, side * side, c)
+        tokens = x.reshape(b, rows, side, cols, side, c).transpose(2, 3).reshape(b, rows, cols, side * side, c)
         y = self.attn(tokens, seam_y, seam_x).view(b, rows, cols, side, side, c).transpose(2, 3)
         y = y.reshape(b, rows * side, cols * side, c)
         if self.shift:
             y = y.roll((self.shift, self.shift), dims=(1, 2))
-        return y[:, :h, :w]
+        out: Tensor = y[:, :h, :w]
+        return out

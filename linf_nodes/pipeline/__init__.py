@@ -1,1 +1,1 @@
-"""See ARCHITECTURE.md for what belongs in this room."""
+"""Encode, sample, invert and compose, by window; grids, noise, tiles and the model store."""

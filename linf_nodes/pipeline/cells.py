@@ -19,9 +19,17 @@ class Cells(NamedTuple):
     rel_low: Tensor
     rel_high: Tensor
 
+    def part(self, where: slice) -> "Cells":
+        """The same for a run of indices."""
+        return Cells(*(t[where] for t in self))
+
     def shifted(self, origin: int) -> "Cells":
-        """The same cells counted from `origin`, for a window of the LR picture."""
+        """The same cells counted from LR pixel `origin`, for a window of the LR picture."""
         return self._replace(low=self.low - origin, high=self.high - origin)
+
+    def span(self) -> tuple[int, int]:
+        """First LR cell in use, and one past the last."""
+        return int(self.low.min()), int(self.high.max()) + 1
 
 
 def cells_of(index: Tensor, lr: int, hr: int) -> Cells:
@@ -38,9 +46,24 @@ def cells_of(index: Tensor, lr: int, hr: int) -> Cells:
 
 
 def corners_of(y: Cells, x: Cells, width: int) -> Corners:
-    """Corners of paired queries: `y` and `x` of equal shape `[q]`, in a map whose rows hold `width` cells."""
+    """Corners of paired queries, `y` and `x` each `[q]`, in a map whose rows hold `width` cells."""
     rows = torch.stack((y.low, y.low, y.high, y.high), -1)
     cols = torch.stack((x.low, x.high, x.low, x.high), -1)
     rel_y = torch.stack((y.rel_low, y.rel_low, y.rel_high, y.rel_high), -1)
     rel_x = torch.stack((x.rel_low, x.rel_high, x.rel_low, x.rel_high), -1)
     return Corners(rows * width + cols, rel_y, rel_x, corner_weights(rel_y, rel_x))
+
+
+def corners_of_rectangle(y: Cells, x: Cells, width: int) -> Corners:
+    """Corners of every pair of a row of `y [r]` and a column of `x [c]`, row-major: r * c queries."""
+    r, c = len(y.low), len(x.low)
+    tall = Cells(*(t.repeat_interleave(c) for t in y))
+    wide = Cells(*(t.repeat(r) for t in x))
+    return corners_of(tall, wide, width)
+
+
+def interpolate(picture: Tensor, y: Cells, x: Cells) -> Tensor:
+    """Bilinear samples `[c, r, s]` of `picture [c, h, w]` at the rows of `y` and the columns of `x`, border repeated."""
+    t = (0.5 * y.rel_low).to(picture)
+    rows = torch.lerp(picture.index_select(1, y.low), picture.index_select(1, y.high), t[:, None])
+    return torch.lerp(rows.index_select(2, x.low), rows.index_select(2, x.high), (0.5 * x.rel_low).to(picture))

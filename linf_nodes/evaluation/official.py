@@ -1,0 +1,57 @@
+"""The published evaluation grid, float32 rounding and defects included, so that reference vectors can be met.
+
+The product never uses it: the last patch row or column of this grid can carry the picture centre's coordinate, whole
+extra patch rows pass through the latent module, and SwinIR's padded features are stretched over the picture.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.fourier import Corners
+from ..pipeline.cells import Cells, corners_of
+
+_SHIFT, _EDGE = 1e-6, 1 - 1e-6
+
+
+def official_corners(coord: Tensor, feature_size: tuple[int, int]) -> Corners:
+    """Corners of queries at `coord [q, 2]` (y, x in [-1, 1]) in a feature map of `feature_size`."""
+    y, x = (_cells(coord[:, axis], n) for axis, n in enumerate(feature_size))
+    return corners_of(y, x, feature_size[1])
+
+
+def official_base(picture: Tensor, coord: Tensor) -> Tensor:
+    """Bilinear samples `[q, 3]` of `picture [1, 3, h, w]` at `coord [q, 2]`, border repeated."""
+    at = coord.flip(-1)[None, None]
+    return F.grid_sample(picture, at, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
+
+
+def official_initial_residual(picture: Tensor, hr_size: tuple[int, int]) -> Tensor:
+    """`up(x) - up(down(up(x)))` of `picture [1, 3, h, w]`, each step bilinear without antialiasing."""
+
+    def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+        return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+    up = resize(picture, hr_size)
+    return up - resize(resize(up, (picture.shape[-2], picture.shape[-1])), hr_size)
+
+
+def pad_symmetric(picture: Tensor, window: int) -> Tensor:
+    """Append 1 to `window` mirrored rows and columns, the edge repeated, up to a multiple of `window`."""
+    for axis in (2, 3):
+        n = picture.shape[axis]
+        extra = (n // window + 1) * window - n
+        picture = torch.cat((picture, picture.flip(axis)), axis).narrow(axis, 0, n + extra)
+    return picture
+
+
+def _cells(coord: Tensor, n: int) -> Cells:
+    """Nearest cells below and above, looked up half a cell away in float32, as the published code does."""
+    found = []
+    for side in (-1, 1):
+        shifted = (coord + (side / n + _SHIFT)).clamp(-_EDGE, _EDGE)
+        index = (((shifted + 1) * n - 1) / 2).round().long().clamp(0, n - 1)
+        centre = (-1 + 1 / n) + (2 / n) * index.float()
+        found.append((index, (coord - centre) * n))
+    (low, rel_low), (high, rel_high) = found
+    return Cells(low, high, rel_low, rel_high)

@@ -1,0 +1,93 @@
+"""What the latent priors of LINF-LP share: the embedding of a latent map and of the LR picture that goes with it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadShape
+from .dense_block import SLOPE, DenseBlock
+
+LR_STRIDE = 3
+
+
+@dataclass(frozen=True)
+class LatentWindow:
+    """Where a window of latents and its LR picture lie in the whole ones; every pair is (y, x).
+
+    The windows' own sizes are those of the tensors. Near a border of a window that is not a border of the
+    whole, as far as the prior's receptive field reaches, results are wrong: that is the caller's halo.
+    """
+
+    origin: tuple[int, int]
+    size: tuple[int, int]
+    lr_origin: tuple[int, int]
+    lr_size: tuple[int, int]
+
+    @classmethod
+    def whole(cls, z: Tensor, lr: Tensor) -> "LatentWindow":
+        """The window that is everything: z b d h w, lr b 3 h w."""
+        return cls((0, 0), (z.shape[-2], z.shape[-1]), (0, 0), (lr.shape[-2], lr.shape[-1]))
+
+    def check(self, z: Tensor, lr: Tensor, align: int) -> None:
+        """Raise BadShape unless both tensors lie inside the whole ones, at origins the prior can work from."""
+        for name, origin, size, shape, step in (
+            ("latent", self.origin, self.size, z.shape[-2:], align),
+            ("LR", self.lr_origin, self.lr_size, lr.shape[-2:], LR_STRIDE),
+        ):
+            if any(o < 0 or o + n > whole for o, n, whole in zip(origin, shape, size, strict=True)):
+                raise BadShape(f"The {name} window {tuple(shape)} at {origin} leaves the map of {size}.")
+            if any(o % step for o in origin):
+                raise BadShape(f"The {name} window starts at {origin}; start it at multiples of {step}.")
+
+
+def lerp_axis(x: Tensor, dim: int, at: Tensor, origin: int, size: int) -> Tensor:
+    """Sample x linearly along one axis, at positions `at` (float64, on the CPU) counted on the whole axis.
+
+    x holds the pixels from `origin` of an axis of `size` pixels. Positions beyond the whole axis take its end.
+    The positions are exact, so that a window gets the very weights that the whole gets.
+    """
+    at = at.clamp(0, size - 1)
+    low = at.floor()
+    shape = [1] * x.ndim
+    shape[dim] = -1
+    weight = (at - low).to(x.dtype).to(x.device).view(shape)
+    index = low.long() - origin
+    a, b = (x.index_select(dim, i.clamp(0, x.shape[dim] - 1).to(x.device)) for i in (index, index + 1))
+    return a.lerp(b, weight)
+
+
+class LatentPrior(nn.Module):
+    """Base of the priors: latents b in_chans h w and the LR picture b 3 H W -> an embedding b 2*growth h w."""
+
+    align: int = 1
+    lr_receptive_field = LR_STRIDE * (DenseBlock.reach + 2) + 1
+    """LR pixels to each side of a window's LR span that its embedding may read.
+
+    The convolutions read 3 * reach + 1; the bilinear taps and the rounding of the grid of every third pixel
+    add less than two of its cells.
+    """
+
+    def __init__(self, in_chans: int, growth: int) -> None:
+        super().__init__()
+        self.input_proj = DenseBlock(in_chans, growth, growth)
+        self.lr_proj = nn.Sequential(
+            nn.Conv2d(3, in_chans, 3, stride=LR_STRIDE, padding=1),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            DenseBlock(in_chans, growth, growth),
+        )
+
+    def embed(self, z: Tensor, lr: Tensor, window: LatentWindow) -> Tensor:
+        """The latents' channels followed by the picture's."""
+        window.check(z, lr, self.align)
+        own = self.input_proj(z.contiguous(memory_format=torch.channels_last))
+        return torch.cat((own, self.embed_lr(lr, window, (z.shape[-2], z.shape[-1]))), dim=1)
+
+    def embed_lr(self, lr: Tensor, window: LatentWindow, shape: tuple[int, int]) -> Tensor:
+        """The LR picture on the latent window's grid of `shape`: bilinear between pixel centres, in whole-map units."""
+        y: Tensor = self.lr_proj(lr.contiguous(memory_format=torch.channels_last))
+        for axis in (0, 1):
+            cells, size = -(-window.lr_size[axis] // LR_STRIDE), window.size[axis]
+            pixels = torch.arange(shape[axis], dtype=torch.float64) + window.origin[axis]
+            y = lerp_axis(y, axis + 2, (pixels + 0.5) * cells / size - 0.5, window.lr_origin[axis] // LR_STRIDE, cells)
+        return y

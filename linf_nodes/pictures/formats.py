@@ -1,0 +1,75 @@
+"""Which formats there are, by file name and by content."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from linf_nodes.errors import BadPicture, BadValue
+
+EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        ".png": "PNG",
+        ".jpg": "JPEG",
+        ".jpeg": "JPEG",
+        ".webp": "WEBP",
+        ".avif": "AVIF",
+        ".tif": "TIFF",
+        ".tiff": "TIFF",
+    }
+)
+"""Lower-case file extension to format name: the one list of what can be read and written."""
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
+_AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
+
+
+def extension_list() -> str:
+    """The extensions as a phrase for messages."""
+    *most, last = EXTENSIONS
+    return f"{', '.join(most)} or {last}"
+
+
+def format_by_name(path: str | os.PathLike[str]) -> str:
+    """The format that the extension of `path` asks for; raises `BadValue` for any other extension."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in EXTENSIONS:
+        raise BadValue(f"'{path}' has the extension '{suffix}'; use {extension_list()}")
+    return EXTENSIONS[suffix]
+
+
+def format_by_content(path: str | os.PathLike[str]) -> str:
+    """The format that the first bytes of the file show, whatever its name says.
+
+    Raises
+    ------
+    BadPicture
+        When the file is missing, unreadable, empty, or of no known format.
+    """
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(16)
+    except FileNotFoundError:
+        raise BadPicture(f"there is no file '{path}'; check the name") from None
+    except IsADirectoryError:
+        raise BadPicture(f"'{path}' is a folder, not a picture; name a file in it") from None
+    except OSError as error:
+        raise BadPicture(f"cannot open '{path}': {error.strerror}; check its permissions") from error
+    if not head:
+        raise BadPicture(f"'{path}' is empty (0 bytes); fetch or export it again")
+    kind = _sniffed(head)
+    if kind is None:
+        raise BadPicture(f"'{path}' is not a picture in a known format; convert it to {extension_list()}")
+    return kind
+
+
+def _sniffed(head: bytes) -> str | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
+        return "AVIF"
+    return "TIFF" if head.startswith(_TIFF_MAGIC) else None

@@ -1,0 +1,176 @@
+"""Write a picture file."""
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from linf_nodes.atomic import atomic_write
+from linf_nodes.errors import BadPicture, BadValue
+from linf_nodes.pictures import exif as exif_blocks
+from linf_nodes.pictures.formats import format_by_name
+from linf_nodes.pictures.picture import Picture
+from linf_nodes.pictures.png16 import encode_png16
+from linf_nodes.pictures.recipe import KEY, recipe_text
+from linf_nodes.pictures.samples import Samples, from_float, full_range
+from linf_nodes.pictures.tiff_writing import write_tiff
+
+Depth = Literal["8", "16", "float32"]
+
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "8": np.dtype(np.uint8),
+    "16": np.dtype(np.uint16),
+    "float32": np.dtype(np.float32),
+}
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+_LOSSY = ("JPEG", "WEBP", "AVIF")
+
+
+def write_picture(
+    picture: Picture,
+    path: str | os.PathLike[str],
+    *,
+    depth: Depth | None = None,
+    recipe: Mapping[str, object] | None = None,
+    quality: int | None = None,
+) -> None:
+    """Write a picture in the format its extension names, whole or not at all.
+
+    Integer samples are clipped to the file's range, then rounded. ICC, EXIF and DPI are kept.
+
+    Parameters
+    ----------
+    depth
+        Sample type of the file; None keeps the picture's own. 16 bits need PNG or TIFF, float32 needs TIFF.
+    recipe
+        Stored in the file as JSON: PNG text "linf", EXIF UserComment elsewhere. `read_recipe` reads it back.
+    quality
+        1 to 100 for JPEG, WebP and AVIF. None means 95 for JPEG and AVIF, both without chroma subsampling, and
+        lossless for WebP.
+
+    Raises
+    ------
+    BadValue
+        When format, depth, quality, alpha and size do not go together, or the file cannot be written.
+    BadPicture
+        When the pixels hold NaN or infinity.
+    """
+    kind = format_by_name(path)
+    dtype = _dtype(picture, depth, kind, path)
+    _check(picture, kind, quality, path)
+    samples = _samples(picture, dtype, depth)
+    exif = _exif(picture, kind, recipe)
+    with atomic_write(path) as temporary:
+        if kind == "TIFF":
+            write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi)
+        else:
+            temporary.write_bytes(_encoded(picture, samples, kind, exif, recipe, quality, path))
+
+
+def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.PathLike[str]) -> np.dtype[Any]:
+    if depth is not None and depth not in _DTYPES:
+        raise BadValue(f"depth is {depth!r}; use {', '.join(map(repr, _DTYPES))} or None")
+    dtype = np.dtype(picture.dtype) if depth is None else _DTYPES[depth]
+    asked = f"depth {depth!r}" if depth else f"the picture's own samples, {dtype},"
+    if kind == "PNG" and dtype not in (np.uint8, np.uint16):
+        raise BadValue(f"{asked} cannot go into '{path}': PNG holds 8 or 16 bits; use .tif, or depth '8' or '16'")
+    if kind in _LOSSY and dtype != np.uint8:
+        way_out = ".png or .tif" if dtype == np.uint16 else ".tif"
+        raise BadValue(f"{asked} cannot go into '{path}': {kind} holds 8 bits; use {way_out}, or depth '8'")
+    return dtype
+
+
+def _check(picture: Picture, kind: str, quality: int | None, path: str | os.PathLike[str]) -> None:
+    if quality is not None and kind not in _LOSSY:
+        raise BadValue(f"quality {quality} does not apply to '{path}': {kind} is lossless; leave it out")
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise BadValue(f"quality is {quality!r}; use a whole number from 1 to 100")
+    if kind == "JPEG" and picture.alpha is not None:
+        raise BadValue(f"'{path}' cannot hold the picture's alpha: use .png, .webp, .avif or .tif, or drop the alpha")
+    height, width = picture.pixels.shape[:2]
+    if max(height, width) > _LONGEST_SIDE.get(kind, max(height, width)):
+        raise BadValue(
+            f"{width} x {height} pixels are too many for '{path}': {kind} allows {_LONGEST_SIDE[kind]} a side;"
+            " use .png or .tif"
+        )
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in planes)
+    if bad:
+        raise BadPicture(
+            f"cannot write '{path}': {bad} samples are NaN or infinite; replace them with numpy.nan_to_num"
+        )
+
+
+def _samples(picture: Picture, dtype: np.dtype[Any], depth: Depth | None) -> Samples:
+    """Samples `[h, w, c]` in the file's type, alpha joined as the last channel."""
+    full = full_range(dtype)
+    limits = picture.range if depth is None and picture.range is not None else full
+    samples = from_float(picture.pixels, dtype, limits)
+    if picture.alpha is None:
+        return samples
+    return np.concatenate([samples, from_float(picture.alpha, dtype, full)[..., None]], axis=2)
+
+
+def _exif(picture: Picture, kind: str, recipe: Mapping[str, object] | None) -> Image.Exif:
+    """The picture's EXIF made true for this file, with the recipe where the format has no better place."""
+    exif = exif_blocks.load_exif(picture.exif)
+    exif_blocks.take_orientation(exif)
+    exif_blocks.take_recipe(exif)
+    exif_blocks.put_size(exif, *picture.pixels.shape[:2])
+    if picture.dpi is not None and (picture.exif or kind in ("WEBP", "AVIF")):
+        exif_blocks.put_resolution(exif, picture.dpi)
+    if recipe is not None and kind != "PNG":
+        exif_blocks.put_recipe(exif, recipe)
+    return exif
+
+
+def _encoded(
+    picture: Picture,
+    samples: Samples,
+    kind: str,
+    exif: Image.Exif,
+    recipe: Mapping[str, object] | None,
+    quality: int | None,
+    path: str | os.PathLike[str],
+) -> bytes:
+    """The whole file in memory, so that a full disk and a refusing encoder are told apart."""
+    block = exif_blocks.dump_exif(exif)
+    text = (KEY, recipe_text(recipe)) if kind == "PNG" and recipe is not None else None
+    if samples.dtype == np.uint16:
+        return encode_png16(samples, icc=picture.icc, exif=block, dpi=picture.dpi, text=text)
+    options: dict[str, Any] = {}
+    if kind == "PNG" and text:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_text(*text)
+    if kind in _LOSSY:
+        options |= _lossy_options(kind, quality, grey=samples.shape[2] < 3)
+    if picture.dpi is not None:
+        options["dpi"] = picture.dpi
+    if block:
+        options["exif"] = block
+    if picture.icc and not (kind == "WEBP" and _describes_grey(picture.icc)):
+        options["icc_profile"] = picture.icc
+    stream = io.BytesIO()
+    try:
+        Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(stream, kind, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadValue(f"cannot write '{path}' as {kind}: {error}; use .png or .tif") from error
+    return stream.getvalue()
+
+
+def _lossy_options(kind: str, quality: int | None, *, grey: bool) -> dict[str, Any]:
+    if kind == "WEBP":
+        # exact keeps the colours under transparent pixels
+        return {"lossless": True, "exact": True} if quality is None else {"quality": quality, "exact": True}
+    chosen: dict[str, Any] = {"quality": 95 if quality is None else quality}
+    if not grey:
+        chosen["subsampling"] = "4:4:4"
+    return chosen
+
+
+def _describes_grey(icc: bytes) -> bool:
+    """Whether a profile is for grey samples; WebP turns grey into RGB, which such a profile does not fit."""
+    return icc[16:20] == b"GRAY"

@@ -1,0 +1,121 @@
+"""One picture under one model on one grid, asked for by window."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ..errors import BadShape
+from ..models.flow import Condition
+from ..models.swinir import SwinIR
+from .blocks import Block, Span
+from .cells import corners_of_rectangle, interpolate
+from .grid import Grid
+from .model import LinfModel
+
+QUERIES = 2048  # patches per pass of the MLP: the widest arrays then stay near the CPU's caches
+
+
+class Scene:
+    """Answers for any rectangle of patches; holds the LR picture and nothing of the output's size.
+
+    Parameters
+    ----------
+    model
+        On its device.
+    picture
+        LR picture `[3, h, w]`, float32, nominal range [0, 1].
+    grid
+        Of the picture's size and the model's patch.
+    features
+        `[1, c, h, w]` of the whole picture, when they were encoded before; else windows are encoded as needed.
+    """
+
+    def __init__(self, model: LinfModel, picture: Tensor, grid: Grid, features: Tensor | None = None):
+        self.model, self.grid = model, grid
+        self.picture = picture.to(model.device)
+        self._features = features
+
+    def conditions(self, block: Block) -> Iterator[tuple[Block, Condition]]:
+        """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of about QUERIES patches."""
+        linf, device = self.model.linf, self.model.device
+        y = self.grid.centres(0, *block.rows)
+        x = self.grid.centres(1, *block.cols)
+        lr = Block(Span(*y.span()), Span(*x.span()))
+        fields = self._fields(lr)
+        y, x = y.shifted(lr.rows.start), x.shifted(lr.cols.start)
+        phase = linf.phase(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
+        for run in _runs(block):
+            rows, cols = run.within(block)
+            corners = corners_of_rectangle(y.part(rows), x.part(cols), lr.cols.size)
+            moved = type(corners)(*(t.to(device) for t in corners))
+            yield run, linf.imnet.condition(linf.info(fields, phase, moved).float())
+
+    def held_condition(self, block: Block) -> Condition:
+        """The condition of a whole block, `[rows, cols, layers, d]`: 8 * layers * d bytes per patch."""
+        held: Condition | None = None
+        for run, condition in self.conditions(block):
+            if held is None:
+                held = Condition(*(t.new_empty(*block.size, *t.shape[1:]) for t in condition))
+            for whole, part in zip(held, condition, strict=True):
+                whole[run.within(block)] = part.view(*run.size, *part.shape[1:])
+        if held is None:
+            raise BadShape(f"The block {block} holds no patch.")
+        return held
+
+    def base(self, pixels: Block) -> Tensor:
+        """Bilinear enlargement `[3, r, c]` of the LR picture at a rectangle of output pixels."""
+        return interpolate(self.picture, self.grid.pixels(0, *pixels.rows), self.grid.pixels(1, *pixels.cols))
+
+    def encode(self, lr: Block) -> Tensor:
+        """Features `[1, c, r, s]` of a rectangle of LR pixels, seen with the encoder's halo."""
+        size, align = self.grid.lr_size, self.model.linf.encoder.align
+        wide = lr.grown(self.model.halo, size)
+        rows, cols = (
+            Span(s.start // align * align, min(n, -(-s.stop // align) * align)) for s, n in zip(wide, size, strict=True)
+        )
+        seen = self.picture[None, :, rows.start : rows.stop, cols.start : cols.stop]
+        seen = (2 * seen - 1).to(self.model.dtype, memory_format=torch.channels_last)
+        encoder = self.model.linf.encoder
+        if isinstance(encoder, SwinIR):
+            seen = encoder.pad_to_window(seen)
+        features = encoder(seen)
+        r, c = lr.within(Block(rows, cols))
+        return features[:, :, r, c]
+
+    def _fields(self, lr: Block) -> Tensor:
+        """Amplitudes and frequencies `[cells, 2 * hidden]` of a rectangle of LR pixels."""
+        wide = lr.grown(1, self.grid.lr_size)
+        if self._features is None:
+            features = self.encode(wide)
+        else:
+            features = self._features[:, :, wide.rows.start : wide.rows.stop, wide.cols.start : wide.cols.stop]
+            features = features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
+        return self.model.linf.fields(features, lr.within(wide))
+
+
+def fold(texture: Tensor, patch: int) -> Tensor:
+    """Picture `[3, r * patch, c * patch]` of the textures `[r, c, 3 * patch**2]` of a rectangle of patches."""
+    r, c, _ = texture.shape
+    return texture.view(r, c, 3, patch, patch).permute(2, 0, 3, 1, 4).reshape(3, r * patch, c * patch)
+
+
+def unfold(picture: Tensor, patch: int) -> Tensor:
+    """The inverse of `fold`; a picture that ends inside a patch is continued with zeros."""
+    _, h, w = picture.shape
+    r, c = -(-h // patch), -(-w // patch)
+    whole = torch.nn.functional.pad(picture, (0, c * patch - w, 0, r * patch - h))
+    return whole.view(3, r, patch, c, patch).permute(1, 3, 0, 2, 4).reshape(r, c, -1)
+
+
+def _run_width(cols: int) -> int:
+    return min(cols, QUERIES)
+
+
+def _runs(block: Block) -> Iterator[Block]:
+    """Cut a block into rectangles of about QUERIES patches: whole rows where they fit."""
+    width = _run_width(block.cols.size)
+    height = max(1, QUERIES // width)
+    for r in range(block.rows.start, block.rows.stop, height):
+        for c in range(block.cols.start, block.cols.stop, width):
+            yield Block(Span(r, min(r + height, block.rows.stop)), Span(c, min(c + width, block.cols.stop)))

@@ -1,0 +1,63 @@
+"""Textures of a block in closed form: `m = mu + L z`, pushed through the layers run by run (DESIGN section 1)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..models.flow import Condition
+from .blocks import Block
+from .scene import Scene, fold
+
+HALF = 0.5  # networks work in [-1, 1], pictures in [0, 1]
+
+
+def inverse(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> Tensor:
+    """Texture `mu + L z` of the latents `z [rows, cols, d]`, as a picture `[3, r, c]` in units of the LR picture."""
+    return _picture(scene, block, lambda c, q: scene.model.linf.imnet.inverse(q, c), z, held)
+
+
+def mean(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
+    """`mu` as a picture `[3, r, c]`."""
+    z = torch.zeros(*block.size, scene.model.dim)
+    return inverse(scene, block, z, held)
+
+
+def detail(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> Tensor:
+    """`L z` as a picture `[3, r, c]`."""
+    return _picture(scene, block, lambda c, q: scene.model.linf.imnet.detail(q, c), z, held)
+
+
+def deviation(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
+    """Standard deviation of every output sample at temperature 1, `sqrt(diag(L L^T))`, as a picture `[3, r, c]`."""
+    flow = scene.model.linf.imnet
+    z = torch.zeros(*block.size, scene.model.dim)
+    return _picture(scene, block, lambda c, _: flow.covariance_factor(c).square().sum(-1).sqrt(), z, held)
+
+
+def whiten(scene: Scene, block: Block, residual: Tensor, held: Condition | None = None) -> Tensor:
+    """Latents `z = L^-1 (m - mu)`, `[rows, cols, d]`, of a texture `residual [rows, cols, d]` in picture units."""
+    flow = scene.model.linf.imnet
+    return _map(scene, block, lambda c, q: flow(q, c)[0], residual / HALF, held)
+
+
+def _picture(
+    scene: Scene, block: Block, push: Callable[[Condition, Tensor], Tensor], z: Tensor, held: Condition | None
+) -> Tensor:
+    folded = fold(_map(scene, block, push, z, held), scene.grid.patch).mul_(HALF)
+    rows, cols = block.pixels(scene.grid).size
+    return folded[:, :rows, :cols]
+
+
+def _map(
+    scene: Scene, block: Block, push: Callable[[Condition, Tensor], Tensor], z: Tensor, held: Condition | None
+) -> Tensor:
+    z = z.to(scene.model.device)
+    if held is not None:
+        flat = Condition(*(t.flatten(0, 1) for t in held))
+        return push(flat, z.flatten(0, 1)).view(z.shape)
+    out = torch.empty_like(z)
+    for run, condition in scene.conditions(block):
+        part = run.within(block)
+        out[part] = push(condition, z[part].reshape(-1, z.shape[-1])).view(*run.size, -1)
+    return out
