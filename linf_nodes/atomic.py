@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from linf_nodes.errors import BadValue
+from .errors import BadValue
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space or choose another folder",

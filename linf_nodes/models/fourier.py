@@ -52,4 +52,4 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners) -> Tensor:
     angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
     angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1)) * math.pi
     amplitude = seen[:, :, :2] * corners.weight.view(q, 4, 1, 1)
-    return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1)
+    return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1).to(fields.dtype)

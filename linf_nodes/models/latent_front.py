@@ -41,24 +41,29 @@ class LatentWindow:
                 raise BadShape(f"The {name} window starts at {origin}; start it at multiples of {step}.")
 
 
-def lerp_axis(x: Tensor, dim: int, at: Tensor, origin: int, size: int) -> Tensor:
-    """Sample x linearly along one axis, at positions `at` (float64, on the CPU) counted on the whole axis.
+def lerp_axis(x: Tensor, axis: int, at: Tensor, origin: int, size: int) -> Tensor:
+    """Sample a map b c h w linearly along y (axis 0) or x (axis 1), at positions counted on the whole axis.
 
-    x holds the pixels from `origin` of an axis of `size` pixels. Positions beyond the whole axis take its end.
-    The positions are exact, so that a window gets the very weights that the whole gets.
+    The map holds the pixels from `origin` of an axis of `size` pixels. Positions beyond the whole axis take its
+    end. They come in float32, rounded as torch's own resizing rounds them, so that a window gets the very
+    weights that the published models give to the whole.
     """
     at = at.clamp(0, size - 1)
     low = at.floor()
-    shape = [1] * x.ndim
-    shape[dim] = -1
-    weight = (at - low).to(x.dtype).to(x.device).view(shape)
-    index = low.long() - origin
-    a, b = (x.index_select(dim, i.clamp(0, x.shape[dim] - 1).to(x.device)) for i in (index, index + 1))
-    return a.lerp(b, weight)
+    weight = (at - low).to(x.device, x.dtype).view((-1, 1, 1) if axis == 0 else (-1, 1))
+    first = low.long() - origin
+    rows = x.permute(0, 2, 3, 1)  # gathers are row copies when the channels come last
+    a, b = (rows.index_select(axis + 1, i.clamp(0, x.shape[axis + 2] - 1).to(x.device)) for i in (first, first + 1))
+    y = a.lerp(b, weight).permute(0, 3, 1, 2)
+    return y.contiguous() if x.is_contiguous() else y
 
 
 class LatentPrior(nn.Module):
-    """Base of the priors: latents b in_chans h w and the LR picture b 3 H W -> an embedding b 2*growth h w."""
+    """Base of the priors: latents b in_chans h w and the LR picture b 3 H W -> an embedding b 2*growth h w.
+
+    The inputs' memory layout chooses the arithmetic: contiguous ones are computed in the published order and
+    round alike, channels-last ones are fastest.
+    """
 
     align: int = 1
     lr_receptive_field = LR_STRIDE * (DenseBlock.reach + 2) + 1
@@ -80,14 +85,14 @@ class LatentPrior(nn.Module):
     def embed(self, z: Tensor, lr: Tensor, window: LatentWindow) -> Tensor:
         """The latents' channels followed by the picture's."""
         window.check(z, lr, self.align)
-        own = self.input_proj(z.contiguous(memory_format=torch.channels_last))
-        return torch.cat((own, self.embed_lr(lr, window, (z.shape[-2], z.shape[-1]))), dim=1)
+        return torch.cat((self.input_proj(z), self.embed_lr(lr, window, (z.shape[-2], z.shape[-1]))), dim=1)
 
     def embed_lr(self, lr: Tensor, window: LatentWindow, shape: tuple[int, int]) -> Tensor:
         """The LR picture on the latent window's grid of `shape`: bilinear between pixel centres, in whole-map units."""
-        y: Tensor = self.lr_proj(lr.contiguous(memory_format=torch.channels_last))
+        y: Tensor = self.lr_proj(lr)
         for axis in (0, 1):
             cells, size = -(-window.lr_size[axis] // LR_STRIDE), window.size[axis]
-            pixels = torch.arange(shape[axis], dtype=torch.float64) + window.origin[axis]
-            y = lerp_axis(y, axis + 2, (pixels + 0.5) * cells / size - 0.5, window.lr_origin[axis] // LR_STRIDE, cells)
+            pixels = torch.arange(shape[axis], dtype=torch.float32) + window.origin[axis]
+            at = (pixels + 0.5) * torch.tensor(cells / size) - 0.5
+            y = lerp_axis(y, axis, at, window.lr_origin[axis] // LR_STRIDE, cells)
         return y

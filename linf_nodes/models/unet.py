@@ -26,8 +26,22 @@ class DoubleConv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.double_conv(x)
-        return y
+        if self.training or x.is_contiguous():
+            y: Tensor = self.double_conv(x)
+            return y
+        for first in (0, 3):
+            x = F.leaky_relu(self._folded(first, x), SLOPE, inplace=True)
+        return x
+
+    def _folded(self, first: int, x: Tensor) -> Tensor:
+        """A convolution and its normalisation as one, the running statistics multiplied into the weights."""
+        conv, norm = self.double_conv[first], self.double_conv[first + 1]
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        return F.conv2d(x, conv.weight * scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale, padding=1)
 
 
 class Down(nn.Module):
@@ -56,17 +70,17 @@ class Up(nn.Module):
             x = self.up(x)
         else:
             for axis in (0, 1):
-                x = double_axis(x, axis + 2, origin[axis], size[axis])
+                x = double_axis(x, axis, origin[axis], size[axis])
         h, w = skip.shape[-2:]
         x = F.pad(x, (0, w - x.shape[-1], 0, h - x.shape[-2]))
         y: Tensor = self.conv(torch.cat((skip, x), dim=1))
         return y
 
 
-def double_axis(x: Tensor, dim: int, origin: int, size: int) -> Tensor:
+def double_axis(x: Tensor, axis: int, origin: int, size: int) -> Tensor:
     """Twice as many pixels along one axis, the first and the last of the whole axis kept in place (align_corners)."""
-    pixels = torch.arange(2 * x.shape[dim], dtype=torch.float64) + 2 * origin
-    return lerp_axis(x, dim, pixels * (size - 1) / (2 * size - 1), origin, size)
+    pixels = torch.arange(2 * x.shape[axis + 2], dtype=torch.float32) + 2 * origin
+    return lerp_axis(x, axis, pixels * torch.tensor((size - 1) / (2 * size - 1)), origin, size)
 
 
 class UNetPrior(LatentPrior):

@@ -51,6 +51,20 @@ def window_reach(shifts: Sequence[int | None], window: int) -> int:
     return worst
 
 
+def linear(x: Tensor, layer: nn.Linear) -> Tensor:
+    """`layer(x)`, x ... t c. On a CPU as a 1x1 convolution, which oneDNN does at twice the speed of some BLAS.
+
+    Up to 256 channels both sum in one run, so that they round alike; beyond, the published order is kept.
+    """
+    rows = x.flatten(0, -3)
+    if x.device.type == "cpu" and x.dtype == torch.float32 and layer.in_features <= 256:
+        y = F.conv2d(rows.transpose(1, 2).unsqueeze(2), layer.weight[:, :, None, None], layer.bias)
+        y = y.squeeze(2).transpose(1, 2)
+    else:
+        y = layer(rows)
+    return y.reshape(*x.shape[:-1], -1)
+
+
 class WindowAttention(nn.Module):
     """Multi-head attention with a learned bias per relative position, inside each window."""
 
@@ -68,21 +82,20 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor, seam_y: Tensor | None, seam_x: Tensor | None) -> Tensor:
         """Tokens b rows cols n c -> the same shape; a seam mask applies to the last row or column of windows."""
         b, rows, cols, n, c = x.shape
-        qkv = self.qkv(x.view(-1, n, c)).view(b, rows, cols, n, 3, self.heads, c // self.heads)
+        qkv = linear(x, self.qkv).view(b, rows, cols, n, 3, self.heads, c // self.heads)
+        bias = F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)
         q, k, v = qkv.permute(4, 0, 1, 2, 5, 3, 6)  # b rows cols heads n d
-        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)  # heads n n
         scores = (q * (c // self.heads) ** -0.5) @ k.transpose(-2, -1)
         scores += bias
         if seam_y is not None:
             scores[:, -1] += seam_y
         if seam_x is not None:
             scores[:, :, -1] += seam_x
-        y: Tensor = self.proj((scores.softmax(dim=-1) @ v).transpose(-3, -2).reshape(-1, n, c))
-        return y.view(x.shape)
+        return linear((scores.softmax(dim=-1) @ v).transpose(-3, -2).reshape(x.shape), self.proj)
 
 
 class Mlp(nn.Module):
-    """Two linear layers with an exact GELU between them, over the last dimension."""
+    """Two linear layers with an exact GELU between them, over the channels of b h w c."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -90,8 +103,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.fc2(F.gelu(self.fc1(x)))
-        return y
+        return linear(F.gelu(linear(x, self.fc1)), self.fc2)
 
 
 class SwinBlock(nn.Module):
@@ -111,7 +123,7 @@ class SwinBlock(nn.Module):
 
     def forward(self, x: Tensor, seam_y: Tensor | None = None, seam_x: Tensor | None = None) -> Tensor:
         x = x + self._attend(self.norm1(x), seam_y, seam_x)
-        y: Tensor = x + self.mlp(self.norm2(x).flatten(1, 2)).view(x.shape)
+        y: Tensor = x + self.mlp(self.norm2(x))
         return y
 
     def _attend(self, x: Tensor, seam_y: Tensor | None, seam_x: Tensor | None) -> Tensor:

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from linf_nodes.errors import BadPicture
-from linf_nodes.pictures.formats import EXTENSIONS, extension_list
+from ..errors import BadPicture
+from .formats import EXTENSIONS, extension_list
 
 
 def find_pictures(specs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from linf_nodes.errors import BadPicture, BadValue
+from ..errors import BadPicture, BadValue
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {

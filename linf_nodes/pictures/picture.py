@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from linf_nodes.errors import BadShape
+from ..errors import BadShape
 
 FloatArray = NDArray[np.float32]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from linf_nodes.pictures import exif as exif_blocks
-from linf_nodes.pictures.colour import to_srgb
-from linf_nodes.pictures.samples import Decoded, Samples
+from . import exif as exif_blocks
+from .colour import to_srgb
+from .samples import Decoded, Samples
 
 _opening = threading.Lock()
 

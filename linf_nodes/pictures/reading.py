@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from linf_nodes.errors import BadPicture
-from linf_nodes.pictures.exif import dump_exif, exif_of, take_orientation, take_recipe
-from linf_nodes.pictures.formats import format_by_content
-from linf_nodes.pictures.picture import FloatArray, Picture
-from linf_nodes.pictures.raster import opened, read_raster
-from linf_nodes.pictures.recipe import KEY, parse_recipe
-from linf_nodes.pictures.samples import Decoded, full_range, oriented, to_float, unusual_range
-from linf_nodes.pictures.tiff_reading import read_tiff, tiff_exif
+from ..errors import BadPicture
+from .exif import dump_exif, exif_of, take_orientation, take_recipe
+from .formats import format_by_content
+from .picture import FloatArray, Picture
+from .raster import opened, read_raster
+from .recipe import KEY, parse_recipe
+from .samples import Decoded, full_range, oriented, to_float, unusual_range
+from .tiff_reading import read_tiff, tiff_exif
 
 # What decoders raise on damaged files.
 _DAMAGE = (

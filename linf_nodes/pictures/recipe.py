@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from linf_nodes.errors import BadValue
+from ..errors import BadValue
 
 KEY = "linf"
 """The PNG text key, and the JSON key that tells our EXIF comment from anybody else's."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from linf_nodes.pictures.picture import FloatArray
+from .picture import FloatArray
 
 Samples = NDArray[Any]
 

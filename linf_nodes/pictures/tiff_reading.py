@@ -9,10 +9,10 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from linf_nodes.errors import BadPicture
-from linf_nodes.pictures.exif import exif_of_tiff, take_resolution
-from linf_nodes.pictures.raster import as_planes, image_samples, opened, reread_deep
-from linf_nodes.pictures.samples import Decoded, Samples
+from ..errors import BadPicture
+from .exif import exif_of_tiff, take_resolution
+from .raster import as_planes, image_samples, opened, reread_deep
+from .samples import Decoded, Samples
 
 _GREY_OR_RGB = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 

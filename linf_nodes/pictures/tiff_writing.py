@@ -9,8 +9,8 @@ from PIL import Image
 from PIL.ExifTags import IFD
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from linf_nodes.pictures.exif import DESCRIPTIVE
-from linf_nodes.pictures.samples import Samples
+from .exif import DESCRIPTIVE
+from .samples import Samples
 
 _BIG = 2**32 - 2**26  # beyond this many bytes the 32-bit offsets of a TIFF may not do
 # tifffile writes no EXIF directories: it is given these unused tags, renamed when the directories are in the file

@@ -8,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from linf_nodes.atomic import atomic_write
-from linf_nodes.errors import BadPicture, BadValue
-from linf_nodes.pictures import exif as exif_blocks
-from linf_nodes.pictures.formats import format_by_name
-from linf_nodes.pictures.picture import Picture
-from linf_nodes.pictures.png16 import encode_png16
-from linf_nodes.pictures.recipe import KEY, recipe_text
-from linf_nodes.pictures.samples import Samples, from_float, full_range
-from linf_nodes.pictures.tiff_writing import write_tiff
+from ..atomic import atomic_write
+from ..errors import BadPicture, BadValue
+from . import exif as exif_blocks
+from .formats import format_by_name
+from .picture import Picture
+from .png16 import encode_png16
+from .recipe import KEY, recipe_text
+from .samples import Samples, from_float, full_range
+from .tiff_writing import write_tiff
 
 Depth = Literal["8", "16", "float32"]
 

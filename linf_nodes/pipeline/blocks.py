@@ -64,10 +64,15 @@ class Plan:
     step: Size
 
     @classmethod
-    def of(cls, grid: Grid, tile: int, align: int = 1) -> "Plan":
-        """Blocks of about `tile` LR pixels a side, in patches, a multiple of `align`."""
-        steps = [max(1, round(tile * s / grid.patch)) for s in grid.scale]
-        return cls(grid, (_up(steps[0], align), _up(steps[1], align)))
+    def of(cls, grid: Grid, tile: int, align: int = 1, most: int | None = None) -> "Plan":
+        """Equal blocks of at most `tile` LR pixels and `most` patches a side, rounded up to a multiple of `align`."""
+        steps = []
+        for lr, patches in zip(grid.lr_size, grid.patches, strict=True):
+            cuts = -(-lr // tile)
+            if most is not None:
+                cuts = max(cuts, -(-patches // most))
+            steps.append(_up(-(-patches // cuts), align))
+        return cls(grid, (steps[0], steps[1]))
 
     def __iter__(self) -> Iterator[Block]:
         return self.over(Block(Span(0, self.grid.hr_size[0]), Span(0, self.grid.hr_size[1])))
@@ -83,6 +88,15 @@ class Plan:
             for c in range(first[1] * self.step[1], -(-pixels.cols.stop // self.grid.patch), self.step[1]):
                 rows = Span(r, min(r + self.step[0], self.grid.patches[0]))
                 yield Block(rows, Span(c, min(c + self.step[1], self.grid.patches[1])))
+
+
+def halves(block: Block, align: int) -> list[Block]:
+    """A block cut in up to four, at multiples of `align`; just the block where it cannot be cut."""
+    runs = []
+    for s in block:
+        middle = s.start + _up(-(-s.size // 2), align)
+        runs.append([Span(s.start, middle), Span(middle, s.stop)] if middle < s.stop else [s])
+    return [Block(rows, cols) for rows in runs[0] for cols in runs[1]]
 
 
 def _up(n: int, align: int) -> int:

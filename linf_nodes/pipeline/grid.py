@@ -82,3 +82,24 @@ def checked_size(lr_size: Size, hr_size: Size) -> Size:
         if hr > MAX_SCALE * lr:
             raise BadValue(f"The {name} {hr} is more than {MAX_SCALE:g} times the input's {lr}: give at most {lr * 32}.")
     return hr_size
+
+
+def output_size(
+    lr_size: Size, scale: float = 4.0, scale_x: float = 0.0, size: Size = (0, 0), megapixels: float = 0.0
+) -> Size:
+    """The output size that a set of options asks for; the first that is given wins, in the reverse order.
+
+    `megapixels` keeps the aspect; a zero in `size` follows from the other side; `scale_x` of 0 equals `scale`.
+    """
+    if megapixels < 0 or not math.isfinite(megapixels):
+        raise BadValue(f"The size of {megapixels:g} megapixels is not positive: give a positive number, or 0 for none.")
+    if megapixels > 0:
+        ratio = math.sqrt(megapixels * 1e6 / (lr_size[0] * lr_size[1]))
+        return checked_size(lr_size, (math.floor(lr_size[0] * ratio + 0.5), math.floor(lr_size[1] * ratio + 0.5)))
+    if min(size) < 0:
+        raise BadValue(f"The size {size[0]}x{size[1]} is negative: give positive numbers, or 0 for none.")
+    if max(size) > 0:
+        height = size[0] or math.floor(lr_size[0] * size[1] / lr_size[1] + 0.5)
+        width = size[1] or math.floor(lr_size[1] * size[0] / lr_size[0] + 0.5)
+        return checked_size(lr_size, (height, width))
+    return scaled_size(lr_size, (scale, scale_x or scale))

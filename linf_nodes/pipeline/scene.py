@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import BadShape
 from ..models.flow import Condition
+from ..models.fourier import Corners
 from ..models.swinir import SwinIR
 from .blocks import Block, Span
 from .cells import corners_of_rectangle, interpolate
@@ -14,6 +15,7 @@ from .grid import Grid
 from .model import LinfModel
 
 QUERIES = 2048  # patches per pass of the MLP: the widest arrays then stay near the CPU's caches
+CELLS = 16384  # LR pixels whose amplitudes and frequencies are held at once, 8 * hidden bytes each
 
 
 class Scene:
@@ -39,17 +41,23 @@ class Scene:
     def conditions(self, block: Block) -> Iterator[tuple[Block, Condition]]:
         """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of about QUERIES patches."""
         linf, device = self.model.linf, self.model.device
-        y = self.grid.centres(0, *block.rows)
         x = self.grid.centres(1, *block.cols)
-        lr = Block(Span(*y.span()), Span(*x.span()))
-        fields = self._fields(lr)
-        y, x = y.shifted(lr.rows.start), x.shifted(lr.cols.start)
+        cols = Span(*x.span())
+        x = x.shifted(cols.start)
+        whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
+        near, features = self._features_around(whole)
         phase = linf.phase(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
-        for run in _runs(block):
-            rows, cols = run.within(block)
-            corners = corners_of_rectangle(y.part(rows), x.part(cols), lr.cols.size)
-            moved = type(corners)(*(t.to(device) for t in corners))
-            yield run, linf.imnet.condition(linf.info(fields, phase, moved).float())
+        for strip in _strips(block, CELLS // cols.size * self.grid.scale[0] / self.grid.patch):
+            y = self.grid.centres(0, *strip.rows)
+            lr = Block(Span(*y.span()), cols)
+            wide = lr.grown(1, self.grid.lr_size)
+            fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide))
+            y = y.shifted(lr.rows.start)
+            for run in _runs(strip):
+                r, c = run.within(strip)
+                corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
+                moved = Corners(*(t.to(device) for t in corners))
+                yield run, linf.imnet.condition(linf.info(fields, phase, moved).float())
 
     def held_condition(self, block: Block) -> Condition:
         """The condition of a whole block, `[rows, cols, layers, d]`: 8 * layers * d bytes per patch."""
@@ -74,7 +82,7 @@ class Scene:
         rows, cols = (
             Span(s.start // align * align, min(n, -(-s.stop // align) * align)) for s, n in zip(wide, size, strict=True)
         )
-        seen = self.picture[None, :, rows.start : rows.stop, cols.start : cols.stop]
+        seen = self.picture[None, :, slice(*rows), slice(*cols)]
         seen = (2 * seen - 1).to(self.model.dtype, memory_format=torch.channels_last)
         encoder = self.model.linf.encoder
         if isinstance(encoder, SwinIR):
@@ -83,15 +91,13 @@ class Scene:
         r, c = lr.within(Block(rows, cols))
         return features[:, :, r, c]
 
-    def _fields(self, lr: Block) -> Tensor:
-        """Amplitudes and frequencies `[cells, 2 * hidden]` of a rectangle of LR pixels."""
+    def _features_around(self, lr: Block) -> tuple[Block, Tensor]:
+        """Features of a rectangle of LR pixels and of one more to each side, and that rectangle."""
         wide = lr.grown(1, self.grid.lr_size)
         if self._features is None:
-            features = self.encode(wide)
-        else:
-            features = self._features[:, :, wide.rows.start : wide.rows.stop, wide.cols.start : wide.cols.stop]
-            features = features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
-        return self.model.linf.fields(features, lr.within(wide))
+            return wide, self.encode(wide)
+        features = self._features[:, :, slice(*wide.rows), slice(*wide.cols)]
+        return wide, features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
 
 
 def fold(texture: Tensor, patch: int) -> Tensor:
@@ -108,14 +114,16 @@ def unfold(picture: Tensor, patch: int) -> Tensor:
     return whole.view(3, r, patch, c, patch).permute(1, 3, 0, 2, 4).reshape(r, c, -1)
 
 
-def _run_width(cols: int) -> int:
-    return min(cols, QUERIES)
+def _strips(block: Block, height: float) -> Iterator[Block]:
+    """Cut a block into bands of about `height` rows."""
+    step = max(1, int(height))
+    for r in range(block.rows.start, block.rows.stop, step):
+        yield Block(Span(r, min(r + step, block.rows.stop)), block.cols)
 
 
 def _runs(block: Block) -> Iterator[Block]:
     """Cut a block into rectangles of about QUERIES patches: whole rows where they fit."""
-    width = _run_width(block.cols.size)
-    height = max(1, QUERIES // width)
-    for r in range(block.rows.start, block.rows.stop, height):
+    width = min(block.cols.size, QUERIES)
+    for band in _strips(block, QUERIES // width):
         for c in range(block.cols.start, block.cols.stop, width):
-            yield Block(Span(r, min(r + height, block.rows.stop)), Span(c, min(c + width, block.cols.stop)))
+            yield Block(band.rows, Span(c, min(c + width, block.cols.stop)))

@@ -1,0 +1,179 @@
+"""The decorator that makes a function a node, and what is read off its signature."""
+
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BadValue
+from .types import Socket
+
+REQUIRED = inspect.Parameter.empty
+PROGRESS = "progress"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a node. `kind` is a socket's name, or INT, FLOAT, STRING, BOOLEAN or COMBO.
+
+    `options` are magicgui's: min, max, step, choices, tooltip. A socket without a default must be wired.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    options: Mapping[str, Any]
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def socket(self) -> bool:
+        return self.kind not in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+
+    def checked(self, value: Any) -> Any:
+        """The value in this input's own type.
+
+        Raises
+        ------
+        BadValue
+            When it cannot be, or lies outside the range; the message names the input and its range.
+        """
+        if self.socket or self.kind == "STRING":
+            return value
+        if self.kind == "COMBO":
+            choices = self.options["choices"]
+            if not callable(choices) and value not in choices:
+                raise BadValue(f"{self.name} is {value!r}: choose one of {', '.join(map(str, choices))}.")
+            return value
+        if self.kind == "BOOLEAN":
+            return bool(value)
+        return self._number(value)
+
+    def choices(self) -> list[str]:
+        """What a COMBO offers now. Where `choices` is a function the list may grow, and the node itself checks."""
+        choices = self.options.get("choices", ())
+        return list(choices() if callable(choices) else choices)
+
+    def _number(self, value: Any) -> int | float:
+        low, high = self.options.get("min", -math.inf), self.options.get("max", math.inf)
+        try:
+            number = int(value) if self.kind == "INT" else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not low <= number <= high or (self.kind == "INT" and number != value):
+            raise BadValue(f"{self.name} is {value!r}: give a number from {low:g} to {high:g}.")
+        return number
+
+
+@dataclass(frozen=True)
+class Node:
+    """A catalogue function with its inputs in the order that saved graphs rely on.
+
+    `id` is the type that saved graphs name; `outputs` are pairs of (name, socket).
+    """
+
+    id: str
+    title: str
+    category: str
+    function: Callable[..., Any]
+    inputs: tuple[Input, ...]
+    outputs: tuple[tuple[str, str], ...]
+    aliases: tuple[str, ...]
+    cancellable: bool
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """The docstring's first sentence."""
+        text = inspect.getdoc(self.function) or ""
+        return re.sub(r"\s+", " ", text.split("\n\n")[0])
+
+    def __call__(self, values: Mapping[str, Any], progress: Callable[..., None] | None = None) -> Any:
+        """Call the function with checked values; an unknown or missing input is named."""
+        known = {i.name: i for i in self.inputs}
+        for name in values:
+            if name not in known:
+                raise BadValue(f"{self.title} has no input {name!r}; its inputs are {', '.join(known)}.")
+        for name, i in known.items():
+            if i.required and values.get(name) is None:
+                raise BadValue(f"{self.title} needs its input {name!r}: connect it.")
+        given = {name: known[name].checked(value) for name, value in values.items() if value is not None}
+        if self.cancellable:
+            given[PROGRESS] = progress
+        return self.function(**given)
+
+
+NODES: dict[str, Node] = {}
+
+_KINDS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
+
+
+def node(
+    title: str, outputs: tuple[str, ...], category: str = "LINF", aliases: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as a node. Its signature is the schema; tooltips come from its Parameters section."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        tips = _tooltips(function)
+        parameters = inspect.signature(function).parameters
+        hints = typing.get_type_hints(function, include_extras=True)
+        inputs = tuple(
+            _input(name, hints[name], p.default, tips.get(name, "")) for name, p in parameters.items() if name != PROGRESS
+        )
+        found = hints["return"]
+        returned = typing.get_args(found) if typing.get_origin(found) is tuple else (found,)
+        sockets = tuple(_kind(r)[0] for r in returned)
+        identity = "LINF" + "".join(word.capitalize() for word in function.__name__.split("_"))
+        NODES[identity] = Node(
+            identity,
+            title,
+            category,
+            function,
+            inputs,
+            tuple(zip(outputs, sockets, strict=True)),
+            aliases,
+            PROGRESS in parameters,
+        )
+        return function
+
+    return register
+
+
+def _input(name: str, hint: Any, default: Any, tip: str) -> Input:
+    kind, options = _kind(hint)
+    return Input(name, kind, default, {**options, "tooltip": tip})
+
+
+def _kind(hint: Any) -> tuple[str, Mapping[str, Any]]:
+    """Socket or widget kind of an annotation, and its options."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(a for a in typing.get_args(hint) if a is not type(None))
+    extras = getattr(hint, "__metadata__", ())
+    for extra in extras:
+        if isinstance(extra, Socket):
+            return extra.name, {}
+    options = next((e for e in extras if isinstance(e, Mapping)), {})
+    base = typing.get_args(hint)[0] if extras else hint
+    return ("COMBO" if "choices" in options else _KINDS[base]), options
+
+
+def _tooltips(function: Callable[..., Any]) -> dict[str, str]:
+    """Sentences of a numpydoc Parameters section by parameter."""
+    text = inspect.getdoc(function) or ""
+    section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n[A-Z]\w+\n-+\n|\Z)", text, re.S)
+    tips: dict[str, str] = {}
+    if section:
+        for names, body in re.findall(r"^(\S[^\n]*)\n((?:    [^\n]*\n?|\n)+)", section.group(1) + "\n", re.M):
+            for name in names.split(","):
+                tips[name.strip()] = re.sub(r"\s+", " ", body).strip()
+    return tips

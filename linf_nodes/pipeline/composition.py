@@ -1,0 +1,83 @@
+"""Textures that are held, and pictures composed of them: `bilinear + mean + amount * detail`."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import texture as closed_form
+from .blocks import Block, Span
+from .features import Features
+from .grid import Grid
+from .latent import Kind, Latent
+from .render import Amount, Progress, finish, plan_for
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """`mean` and `detail = L z` of a batch, each `[b, 3, H, W]` float32 in picture units: 24 bytes per output pixel."""
+
+    features: Features
+    grid: Grid
+    kind: Kind
+    mean: Tensor
+    detail: Tensor
+
+
+@torch.inference_mode()
+def flow_inverse(
+    features: Features, latent: Latent, tile: int | None = None, progress: Progress | None = None
+) -> Texture:
+    """Push a latent through the inverse flow, in closed form."""
+    plan = plan_for(features, latent, tile)
+    shape = (len(features.image), 3, *latent.grid.hr_size)
+    mean, detail = torch.empty(shape), torch.empty(shape)
+    total, done = len(plan) * len(mean), 0
+    for item in range(len(mean)):
+        scene = features.scene(item, latent.grid)
+        for block in plan:
+            z, held = latent.window(scene, item, block)
+            rows, cols = (slice(*s) for s in block.pixels(latent.grid))
+            mean[item, :, rows, cols] = closed_form.mean(scene, block, held)
+            detail[item, :, rows, cols] = closed_form.detail(scene, block, z, held)
+            done += 1
+            if progress is not None:
+                progress(done, total, None)
+    return Texture(features, latent.grid, latent.kind, mean, detail)
+
+
+@torch.inference_mode()
+def compose(texture: Texture, amount: Amount) -> Tensor:
+    """Pictures `[b, c, H, W]`, unclipped, with the channels of the input."""
+    grid = texture.grid
+    whole = Block(Span(0, grid.hr_size[0]), Span(0, grid.hr_size[1]))
+    pictures = []
+    for item, image in enumerate(texture.features.image):
+        mask = amount.window(item, whole)
+        detail = texture.detail[item] * amount.value
+        base = texture.features.scene(item, grid).base(whole).cpu()
+        picture = base + texture.mean[item] + (detail if mask is None else detail * mask)
+        pictures.append(finish(image, grid, whole, picture))
+    return torch.stack(pictures)
+
+
+@torch.inference_mode()
+def uncertainty(
+    features: Features, grid: Grid, tile: int | None = None, progress: Progress | None = None
+) -> Tensor:
+    """Standard deviation `[b, 3, H, W]` of every output sample at temperature 1, in picture units."""
+    from .latent import NoiseLatent
+
+    latent = NoiseLatent(grid, features.model.hash, dim=features.model.dim)
+    plan = plan_for(features, latent, tile)
+    out = torch.empty(len(features.image), 3, *grid.hr_size)
+    total, done = len(plan) * len(out), 0
+    for item in range(len(out)):
+        scene = features.scene(item, grid)
+        for block in plan:
+            rows, cols = (slice(*s) for s in block.pixels(grid))
+            out[item, :, rows, cols] = closed_form.deviation(scene, block)
+            done += 1
+            if progress is not None:
+                progress(done, total, None)
+    return out

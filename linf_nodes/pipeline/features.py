@@ -1,0 +1,76 @@
+"""Encoded LR pictures: independent of scale, so that one encoding serves every query."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import BadShape, BadValue
+from .blocks import Block, Span
+from .grid import Grid
+from .model import LinfModel
+from .scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a model sees of a batch of LR pictures.
+
+    `image [b, c, h, w]` float32 is the input itself, c = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha);
+    `maps [b, k, h, w]` are the encoder's features, or None when every window is to be encoded as it is needed.
+    """
+
+    model: LinfModel
+    image: Tensor
+    maps: Tensor | None = None
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        return self.image.shape[-2], self.image.shape[-1]
+
+    def scene(self, item: int, grid: Grid) -> Scene:
+        """Picture `item` of the batch on a grid."""
+        maps = None if self.maps is None else self.maps[item : item + 1]
+        return Scene(self.model, colour(self.image[item]), grid, maps)
+
+
+def encode(model: LinfModel, image: Tensor, tile: int) -> Features:
+    """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
+    check_image(image)
+    size = (image.shape[-2], image.shape[-1])
+    grid = Grid(size, size)
+    maps: Tensor | None = None
+    for item in range(len(image)):
+        scene = Scene(model, colour(image[item]), grid)
+        for r in range(0, size[0], tile):
+            for c in range(0, size[1], tile):
+                block = Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
+                part = scene.encode(block)
+                if maps is None:
+                    maps = part.new_empty(len(image), part.shape[1], *size)
+                maps[item, :, slice(*block.rows), slice(*block.cols)] = part[0]
+    return Features(model, image, maps)
+
+
+def check_image(image: Tensor) -> None:
+    """Refuse what is not a picture `[b, 1 to 4, h, w]` of finite numbers.
+
+    Raises
+    ------
+    BadShape, BadValue
+    """
+    if image.ndim != 4 or not 1 <= image.shape[1] <= 4 or 0 in image.shape:
+        raise BadShape(f"The picture has shape {tuple(image.shape)}: give [batch, 1 to 4 channels, height, width].")
+    if not bool(torch.isfinite(image).all()):
+        bad = int((~torch.isfinite(image)).sum())
+        raise BadValue(f"The picture has {bad} pixels that are NaN or infinite: fill them first.")
+
+
+def has_alpha(image: Tensor) -> bool:
+    return image.shape[-3] in (2, 4)
+
+
+def colour(image: Tensor) -> Tensor:
+    """RGB `[3, h, w]` of one picture `[c, h, w]`, alpha left out, grey repeated."""
+    planes = image[:-1] if has_alpha(image) else image
+    return planes.expand(3, -1, -1) if len(planes) == 1 else planes

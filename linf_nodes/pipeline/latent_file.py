@@ -1,0 +1,78 @@
+"""Latents on disk: safetensors with a header that names the model, the grid and the kind."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..atomic import atomic_write
+from ..errors import BadValue
+from .features import Features
+from .grid import Grid
+from .latent import ArrayLatent, Kind, Latent, NoiseLatent
+from .render import plan_for
+
+FORMAT = "linf-latent/1"
+
+
+@torch.inference_mode()
+def materialise(features: Features, latent: Latent) -> Tensor:
+    """Every latent of a batch in memory, `[b, rows, cols, d]` float32."""
+    if isinstance(latent, ArrayLatent):
+        return latent.z
+    z = torch.empty(len(features.image), *latent.grid.patches, features.model.dim)
+    for item in range(len(z)):
+        scene = features.scene(item, latent.grid)
+        for block in plan_for(features, latent, None):
+            rows, cols = (slice(*s) for s in block)
+            z[item, rows, cols] = latent.window(scene, item, block)[0].cpu()
+    return z
+
+
+def save_latent(path: Path, features: Features, latent: Latent) -> None:
+    """Write a latent whole or not at all: 12 bytes per output pixel and picture."""
+    header = {
+        "format": FORMAT,
+        "model": latent.model_hash,
+        "kind": latent.kind,
+        "lr_size": json.dumps(latent.grid.lr_size),
+        "hr_size": json.dumps(latent.grid.hr_size),
+        "patch": str(latent.grid.patch),
+    }
+    if isinstance(latent, NoiseLatent):
+        header |= {"seed": str(latent.seed), "frame": str(latent.frame), "origin": json.dumps(latent.origin)}
+    z = materialise(features, latent)
+    with atomic_write(path) as part:
+        save_file({"z": z.contiguous()}, part, header)
+
+
+def load_latent(path: Path) -> ArrayLatent:
+    """Read a latent.
+
+    Raises
+    ------
+    BadValue
+        When the file is missing, damaged, or not a latent.
+    """
+    try:
+        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT or header.get("kind") not in get_args(Kind):
+                raise BadValue(f"{path} is not a latent saved by this program ({FORMAT}): choose another file.")
+            z = file.get_tensor("z")
+        lr, hr = json.loads(header["lr_size"]), json.loads(header["hr_size"])
+        grid = Grid((lr[0], lr[1]), (hr[0], hr[1]), int(header["patch"]))
+    except (OSError, SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
+        if isinstance(error, BadValue):
+            raise
+        raise BadValue(f"The latent file {path} cannot be read ({error}): choose another file.") from error
+    kind: Kind = header["kind"]
+    if tuple(z.shape[1:3]) != grid.patches:
+        raise BadValue(f"The latent file {path} holds {tuple(z.shape[1:3])} patches, its header says {grid.patches}.")
+    return ArrayLatent(grid, header["model"], z, kind)
+
+

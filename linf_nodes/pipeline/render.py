@@ -1,0 +1,138 @@
+"""Pictures out of latents, block by block: the generator that every host and driver runs on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import BadShape, OutOfMemory
+from .blocks import Block, Plan, halves
+from .cells import interpolate
+from .device import is_out_of_memory
+from .features import Features, has_alpha
+from .grid import Grid
+from .latent import Latent
+from .prior import HALO
+from .scene import Scene
+from .texture import detail, inverse, mean
+
+AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
+FLOOR_TILE = 64
+HELD_BYTES = 300e6  # of conditions that a learned prior keeps for one block
+
+Progress = Callable[[int, int, Any], None]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much of the detail is added: a number, or a number times a mask `[b or 1, H, W]` on the output grid."""
+
+    value: float = 1.0
+    mask: Tensor | None = None
+
+    def window(self, item: int, pixels: Block) -> Tensor | None:
+        """The mask's window `[r, c]`, if there is a mask."""
+        if self.mask is None:
+            return None
+        return self.mask[min(item, len(self.mask) - 1), slice(*pixels.rows), slice(*pixels.cols)]
+
+
+def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:
+    """The lattice of blocks of a picture: `tile` LR pixels, or as many as are good for this machine's memory."""
+    prior = features.model.prior
+    if latent.kind != "learned" or prior is None:
+        return Plan.of(latent.grid, tile or AUTO_TILE)
+    per_patch = 8 * len(features.model.linf.imnet.linears) * features.model.dim
+    most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5) - 2 * HALO)
+    return Plan.of(latent.grid, tile or AUTO_TILE, prior.align, most)
+
+
+def stream(
+    features: Features, latent: Latent, item: int, amount: Amount, plan: Plan, pixels: Block | None = None
+) -> Iterator[tuple[Block, Tensor]]:
+    """Output pixels of one picture, block by block, as `(rectangle of pixels, values [c, r, s])`.
+
+    A block that does not fit into memory is cut in four, down to 64 LR pixels a side.
+
+    Parameters
+    ----------
+    amount
+        Temperature of a drawn latent, strength of a learned one.
+    pixels
+        The rectangle that is asked for; whole blocks around it come.
+
+    Raises
+    ------
+    OutOfMemory
+        When even the smallest block does not fit.
+    """
+    scene = features.scene(item, latent.grid)
+    for block in plan if pixels is None else plan.over(pixels):
+        for part, picture in _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b)):
+            where = part.pixels(latent.grid)
+            yield where, finish(features.image[item], latent.grid, where, scene.base(where) + picture)
+
+
+def finish(image: Tensor, grid: Grid, pixels: Block, picture: Tensor) -> Tensor:
+    """Give an RGB window the channels of the input: grey is averaged back, alpha enlarged bilinearly and joined."""
+    picture = picture.cpu()
+    if image.shape[0] <= 2:
+        picture = picture.mean(0, keepdim=True)
+    if has_alpha(image):
+        alpha = interpolate(image[-1:], grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols))
+        picture = torch.cat((picture, alpha.clamp(0, 1)))
+    return picture
+
+
+def check_mask(mask: Tensor, grid: Grid) -> Tensor:
+    """A mask `[b, H, W]` on the output grid; one of another size is enlarged or reduced bilinearly.
+
+    Raises
+    ------
+    BadShape
+        When it is not two- or three-dimensional.
+    """
+    if mask.ndim not in (2, 3) or 0 in mask.shape:
+        raise BadShape(f"The mask has shape {tuple(mask.shape)}: give [height, width] or [batch, height, width].")
+    mask = mask.reshape(-1, *mask.shape[-2:]).float()
+    if tuple(mask.shape[-2:]) == grid.hr_size:
+        return mask
+    return torch.nn.functional.interpolate(mask[:, None], grid.hr_size, mode="bilinear", antialias=True)[:, 0]
+
+
+def _align(features: Features) -> int:
+    return 1 if features.model.prior is None else features.model.prior.align
+
+
+def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block) -> Tensor:
+    mask = amount.window(item, block.pixels(scene.grid))
+    if mask is None and amount.value == 0:
+        return mean(scene, block)
+    z, held = latent.window(scene, item, block)
+    if mask is None:
+        return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
+    return mean(scene, block, held) + detail(scene, block, z * amount.value, held) * mask.to(scene.model.device)
+
+
+def _retry(
+    scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]
+) -> Iterator[tuple[Block, Tensor]]:
+    try:
+        result = work(block)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        side = min(n * scene.grid.patch / s for n, s in zip(block.size, scene.grid.scale, strict=True))
+        parts = halves(block, align)
+        if side < 2 * FLOOR_TILE or len(parts) == 1:
+            raise OutOfMemory(
+                f"A block of {block.size[0]}x{block.size[1]} patches does not fit into the memory of "
+                f"{scene.model.device}: close other programs, use --device cpu, or a smaller --tile."
+            ) from error
+    else:
+        yield block, result
+        return
+    for part in parts:
+        yield from _retry(scene, part, align, work)
