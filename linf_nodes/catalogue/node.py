@@ -44,14 +44,17 @@ class Input:
         BadValue
             When it cannot be, or lies outside the range; the message names the input and its range.
         """
-        if self.socket or self.kind == "STRING":
+        if self.socket:
             return value
         if self.kind == "COMBO":
             choices = self.options["choices"]
             if not callable(choices) and value not in choices:
                 raise BadValue(f"{self.name} is {value!r}: choose one of {', '.join(map(str, choices))}.")
-            return value
+        if self.kind in ("COMBO", "STRING"):
+            return self._text(value)
         if self.kind == "BOOLEAN":
+            if value not in (True, False):
+                raise BadValue(f"{self.name} is {value!r}: give true or false.")
             return bool(value)
         return self._number(value)
 
@@ -59,6 +62,11 @@ class Input:
         """What a COMBO offers now. Where `choices` is a function the list may grow, and the node itself checks."""
         choices = self.options.get("choices", ())
         return list(choices() if callable(choices) else choices)
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise BadValue(f"{self.name} is {value!r}: give text.")
+        return value
 
     def _number(self, value: Any) -> int | float:
         low, high = self.options.get("min", -math.inf), self.options.get("max", math.inf)

@@ -30,7 +30,26 @@ def corner_weights(rel_y: Tensor, rel_x: Tensor) -> Tensor:
     return area.flip(-1) / area.sum(-1, keepdim=True)
 
 
-def fourier_features(fields: Tensor, phase: Tensor, corners: Corners) -> Tensor:
+class Workspace:
+    """Arrays that `fourier_features` writes over in inference: fresh ones cost more in page faults than the arithmetic.
+
+    Parameters
+    ----------
+    queries
+        The most that come at a time.
+    fields
+        Gives the width, precision and device.
+    """
+
+    def __init__(self, queries: int, fields: Tensor):
+        hidden = fields.shape[1] // 2
+        self.seen = fields.new_empty(queries * 4, 2 * hidden)
+        self.angle = fields.new_empty(queries, 4, hidden // 2)
+        self.wave = torch.empty_like(self.angle)
+        self.basis = fields.new_empty(queries, 4, 2, hidden // 2)
+
+
+def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
     """Amplitude times cos and sin of the estimated waves at each corner, concatenated.
 
     Parameters
@@ -41,15 +60,31 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners) -> Tensor:
         `[1 or q, hidden / 2]`, from the query's cell size.
     corners
         Of q queries.
+    work
+        For inference: the result is a part of it, good until the next call.
 
     Returns
     -------
     Tensor
-        `[q, 4 * hidden]` in the dtype of `fields`.
+        `[q, 4 * hidden]`.
     """
+    if work is not None:
+        return _fourier_features_into(fields, phase, corners, work)
     q, half = len(corners.index), phase.shape[-1]
     seen = fields.index_select(0, corners.index.flatten()).view(q, 4, 4, half)
     angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
     angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1)) * math.pi
     amplitude = seen[:, :, :2] * corners.weight.view(q, 4, 1, 1)
-    return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1).to(fields.dtype)
+    return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1)
+
+
+def _fourier_features_into(fields: Tensor, phase: Tensor, corners: Corners, work: Workspace) -> Tensor:
+    q, half = len(corners.index), phase.shape[-1]
+    seen, angle, wave, basis = work.seen[: 4 * q], work.angle[:q], work.wave[:q], work.basis[:q]
+    torch.index_select(fields, 0, corners.index.flatten(), out=seen)
+    seen = seen.view(q, 4, 4, half)
+    torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1), out=angle)
+    angle.addcmul_(seen[:, :, 3], corners.rel_x.unsqueeze(-1)).mul_(math.pi)
+    for i, function in enumerate((torch.cos, torch.sin)):
+        torch.mul(function(angle, out=wave), seen[:, :, i], out=basis[:, :, i])
+    return basis.mul_(corners.weight.view(q, 4, 1, 1)).flatten(1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .flow import AffineFlow
-from .fourier import Corners, fourier_features
+from .fourier import Corners, Workspace, fourier_features
 
 
 class Encoder(Protocol):
@@ -69,9 +69,9 @@ class LINF(nn.Module):
         both = torch.conv2d(feat, weight, bias, padding=1)
         return both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
 
-    def info(self, fields: Tensor, phase: Tensor, corners: Corners) -> Tensor:
+    def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""
-        seen = fourier_features(fields, phase, corners)
+        seen = fourier_features(fields, phase, corners, work)
         # oneDNN runs a channels-last 1x1 convolution about twice as fast as the CPU's float32 matrix product
-        row = seen.view(1, 1, *seen.shape).permute(0, 3, 1, 2)
+        row = seen.to(self.coef.weight.dtype).view(1, 1, *seen.shape).permute(0, 3, 1, 2)
         return self.layers(row).permute(0, 2, 3, 1).flatten(0, 2)  # type: ignore[no-any-return]

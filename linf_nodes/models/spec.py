@@ -1,11 +1,10 @@
 """What a model is: a frozen description, read from a file's own spec or deduced from tensor shapes."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import UnsupportedWeights
 from .edsr import EDSR
@@ -113,8 +112,3 @@ def build_linf(spec: Spec) -> LINF:
     if unknown := sorted(set(args) - known):
         raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
     return LINF(encoder, **args)  # type: ignore[arg-type]
-
-
-def _count(names: Mapping[str, Tensor], pattern: str) -> int:
-    found = [int(m.group(1)) for n in names if (m := re.match(pattern, n))]
-    return max(found) + 1 if found else 0

@@ -4,6 +4,15 @@ from .finding import find_pictures
 from .formats import EXTENSIONS
 from .picture import Picture
 from .reading import read_picture, read_recipe
-from .writing import Depth, write_picture
+from .writing import Depth, check_target, write_picture
 
-__all__ = ["EXTENSIONS", "Depth", "Picture", "find_pictures", "read_picture", "read_recipe", "write_picture"]
+__all__ = [
+    "EXTENSIONS",
+    "Depth",
+    "Picture",
+    "check_target",
+    "find_pictures",
+    "read_picture",
+    "read_recipe",
+    "write_picture",
+]

@@ -60,7 +60,8 @@ def write_picture(
     """
     kind = format_by_name(path)
     dtype = _dtype(picture, depth, kind, path)
-    _check(picture, kind, quality, path)
+    _check(picture, picture.pixels.shape[:2], kind, quality, path)
+    _check_finite(picture, path)
     samples = _samples(picture, dtype, depth)
     exif = _exif(picture, kind, recipe)
     with atomic_write(path) as temporary:
@@ -68,6 +69,21 @@ def write_picture(
             write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi)
         else:
             temporary.write_bytes(_encoded(picture, samples, kind, exif, recipe, quality, path))
+
+
+def check_target(
+    picture: Picture, path: str | os.PathLike[str], size: tuple[int, int], depth: Depth | None = None
+) -> None:
+    """Refuse, before anything is computed, what `write_picture` would refuse of a result `size (h, w)` of `picture`.
+
+    Raises
+    ------
+    BadValue
+        When format, depth, alpha and size do not go together.
+    """
+    kind = format_by_name(path)
+    _dtype(picture, depth, kind, path)
+    _check(picture, size, kind, None, path)
 
 
 def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.PathLike[str]) -> np.dtype[Any]:
@@ -83,19 +99,24 @@ def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.Path
     return dtype
 
 
-def _check(picture: Picture, kind: str, quality: int | None, path: str | os.PathLike[str]) -> None:
+def _check(
+    picture: Picture, size: tuple[int, int], kind: str, quality: int | None, path: str | os.PathLike[str]
+) -> None:
     if quality is not None and kind not in _LOSSY:
         raise BadValue(f"quality {quality} does not apply to '{path}': {kind} is lossless; leave it out")
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise BadValue(f"quality is {quality!r}; use a whole number from 1 to 100")
     if kind == "JPEG" and picture.alpha is not None:
         raise BadValue(f"'{path}' cannot hold the picture's alpha: use .png, .webp, .avif or .tif, or drop the alpha")
-    height, width = picture.pixels.shape[:2]
+    height, width = size
     if max(height, width) > _LONGEST_SIDE.get(kind, max(height, width)):
         raise BadValue(
             f"{width} x {height} pixels are too many for '{path}': {kind} allows {_LONGEST_SIDE[kind]} a side;"
             " use .png or .tif"
         )
+
+
+def _check_finite(picture: Picture, path: str | os.PathLike[str]) -> None:
     planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
     bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in planes)
     if bad:

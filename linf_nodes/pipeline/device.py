@@ -39,4 +39,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on a GPU or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error).lower()
+    text = str(error).lower()  # the CPU allocator's own words, on Linux and on Windows
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from ..errors import BadShape
 from ..models.flow import Condition
-from ..models.fourier import Corners
+from ..models.fourier import Corners, Workspace
 from ..models.swinir import SwinIR
 from .blocks import Block, Span
 from .cells import corners_of_rectangle, interpolate
 from .grid import Grid
 from .model import LinfModel
 
-QUERIES = 2048  # patches per pass of the MLP: the widest arrays then stay near the CPU's caches
+QUERIES = 1024  # patches per pass of the MLP: the widest arrays then stay near the CPU's caches
 CELLS = 16384  # LR pixels whose amplitudes and frequencies are held at once, 8 * hidden bytes each
 
 
@@ -47,17 +47,19 @@ class Scene:
         whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
         near, features = self._features_around(whole)
         phase = linf.phase(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
+        work: Workspace | None = None
         for strip in _strips(block, CELLS // cols.size * self.grid.scale[0] / self.grid.patch):
             y = self.grid.centres(0, *strip.rows)
             lr = Block(Span(*y.span()), cols)
             wide = lr.grown(1, self.grid.lr_size)
-            fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide))
+            fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide)).float()
+            work = work or Workspace(QUERIES, fields)
             y = y.shifted(lr.rows.start)
             for run in _runs(strip):
                 r, c = run.within(strip)
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
-                yield run, linf.imnet.condition(linf.info(fields, phase, moved).float())
+                yield run, linf.imnet.condition(linf.info(fields, phase, moved, work).float())
 
     def held_condition(self, block: Block) -> Condition:
         """The condition of a whole block, `[rows, cols, layers, d]`: 8 * layers * d bytes per patch."""

@@ -1,1 +1,7 @@
-"""See ARCHITECTURE.md for what belongs in this room."""
+"""Saved graphs: ComfyUI's API-format JSON, run without ComfyUI."""
+
+from .graph import Graph, Step, parse_graph, read_graph
+from .preset import Preset
+from .runner import run
+
+__all__ = ["Graph", "Preset", "Step", "parse_graph", "read_graph", "run"]

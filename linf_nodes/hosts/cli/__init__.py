@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line, `linf`: one file per command, options generated from the catalogue."""

@@ -1,0 +1,80 @@
+"""`linf filter NAME`: every catalogue node that makes a picture of pictures alone."""
+
+import argparse
+from collections.abc import Sequence
+
+from ... import __version__
+from ...catalogue import NODES, Node
+from ...pictures import Picture, check_target, read_picture, write_picture
+from ...workflow.tensors import Levels, image_of, picture_of
+from .jobs import Job, Jobs
+from .options import add_options, read_options
+from .parser import Parser
+from .talk import out
+
+
+def filters() -> dict[str, Node]:
+    """Nodes by the name that the command line gives them."""
+    return {n.name.replace("_", "-"): n for n in NODES.values() if _is_filter(n)}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Apply a filter to every picture."""
+    known = filters()
+    if not argv or argv[0] not in known:
+        return _choose(argv, known)
+    node = known[argv[0]]
+    first = _first(node)
+    args = _parser(argv[0], node).parse_intermixed_args(argv[1:])
+    values = read_options(args, node)
+    jobs = Jobs.plan(args.paths)
+    held = jobs.inspect(_check)
+    plain = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str)}
+    recipe = {"program": "linf-nodes", "version": __version__, "command": "filter", "filter": node.id, "values": plain}
+    with jobs.place() as finished:
+        for job in jobs.every:
+            picture = held.pop(job.source, None) or read_picture(job.source)
+            levels = Levels.of(picture)
+            result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
+            write_picture(result, job.targets[0], recipe=recipe)
+            finished.append(job.targets[0])
+            out(f"{job.targets[0]}: {result.pixels.shape[0]}x{result.pixels.shape[1]}")
+    return 0
+
+
+def _is_filter(node: Node) -> bool:
+    sockets = [i.kind for i in node.inputs if i.socket]
+    return [kind for _, kind in node.outputs] == ["IMAGE"] and "IMAGE" in sockets and set(sockets) <= {"IMAGE", "MASK"}
+
+
+def _first(node: Node) -> str:
+    return next(i.name for i in node.inputs if i.kind == "IMAGE")
+
+
+def _check(picture: Picture, job: Job) -> None:
+    check_target(picture, job.targets[0], picture.pixels.shape[:2])
+
+
+def _parser(name: str, node: Node) -> Parser:
+    parser = Parser(
+        prog=f"linf filter {name}", usage=f"linf filter {name} IN... OUT [options]", description=node.description
+    )
+    parser.add_argument("paths", nargs="+", metavar="IN... OUT", help="pictures, then a file or folder to write")
+    add_options(parser, node, (_first(node),))
+    return parser
+
+
+def _choose(argv: Sequence[str], known: dict[str, Node]) -> int:
+    lines = [f"  {name:18} {node.description}" for name, node in known.items()]
+    parser = Parser(
+        prog="linf filter",
+        usage="linf filter NAME IN... OUT [options]",
+        epilog="filters:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
+    name = parser.parse_args(argv[:1]).name
+    if name is not None:
+        parser.error(f"there is no filter '{name}': use {', '.join(known)}")
+    parser.print_help()
+    return 0

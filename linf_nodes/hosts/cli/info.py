@@ -1,0 +1,90 @@
+"""`linf info`: what is in a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ...models.checkpoint import read_weights, weights_hash
+from ...pictures import read_picture, read_recipe
+from ...pipeline.latent_file import FORMAT
+from ...pipeline.store import SUFFIXES, available_models
+from .models import licence_of
+from .parser import Parser
+from .talk import out, out_json
+
+
+def run(argv: Sequence[str]) -> int:
+    """Describe a picture, weights or a latent."""
+    parser = Parser(prog="linf info", description="Say what is in a picture, weights or latent file.")
+    parser.add_argument("file", metavar="FILE", help="a file, or the name of a model at hand")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+    facts = describe(args.file)
+    if args.json:
+        out_json(facts, indent=2)
+        return 0
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        out(f"{key:{width}}  {value if isinstance(value, str | int) else json.dumps(value)}")
+    return 0
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Facts about a file, as JSON values."""
+    path = Path(name)
+    if not path.is_file():
+        path = available_models().get(name, path)
+    if path.suffix.lower() not in SUFFIXES:
+        return _picture(path)
+    header = _header(path)
+    return _latent(path, header) if header.get("format") == FORMAT else _weights(path)
+
+
+def _picture(path: Path) -> dict[str, Any]:
+    picture = read_picture(path)
+    height, width, channels = picture.pixels.shape
+    return {
+        "file": str(path),
+        "kind": f"{picture.format} picture",
+        "size": f"{height}x{width}",
+        "channels": ("grey" if channels == 1 else "RGB") + (" with alpha" if picture.alpha is not None else ""),
+        "samples": str(picture.dtype),
+        "dpi": picture.dpi and list(picture.dpi),
+        "icc": picture.icc and f"{len(picture.icc)} bytes",
+        "exif": picture.exif and f"{len(picture.exif)} bytes",
+        "pages": picture.pages,
+        "recipe": read_recipe(path),
+    }
+
+
+def _header(path: Path) -> Mapping[str, str]:
+    """The metadata of a safetensors file; empty for any other file."""
+    try:
+        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
+
+
+def _latent(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
+    return {"file": str(path), "bytes": path.stat().st_size, **header, "kind": f"{header['kind']} latent"}
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    weights = read_weights(path)
+    states = {"linf": weights.linf_state, "prior": weights.prior_state}
+    return {
+        "file": str(path),
+        "kind": "weights",
+        "bytes": path.stat().st_size,
+        "hash": weights_hash(weights),
+        "linf": weights.linf and weights.linf.entry(),
+        "prior": weights.prior and weights.prior.entry(),
+        "tensors": {part: len(state) for part, state in states.items()},
+        "values": {part: sum(t.numel() for t in state.values()) for part, state in states.items()},
+        "licence": licence_of(weights.card),
+        "card": weights.card,
+    }

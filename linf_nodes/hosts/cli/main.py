@@ -1,0 +1,83 @@
+"""`linf`: find the command, run it, and turn what goes wrong into one sentence."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ... import __version__
+from ...errors import Cancelled, LinfError
+from .parser import Parser
+from .talk import say
+
+COMMANDS = {
+    "upscale": "enlarge pictures to any size",
+    "run": "run a workflow saved by ComfyUI (API format) or napari",
+    "filter": "sharpen, denoise, resize, compare and other filters",
+    "models": "list the models at hand and the published ones",
+    "info": "say what is in a picture, weights or latent file",
+    "convert": "turn a published checkpoint into a safetensors file",
+    "verify": "run reference vectors and report the worst errors",
+}
+
+STOPPED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 failed verification, 2 bad input, 130 stopped."""
+    try:
+        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except (KeyboardInterrupt, Cancelled) as stop:
+        say(f"stopped; {_kept(stop) or 'nothing was written'}")
+        return STOPPED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except LinfError as error:
+        say(str(error))
+        return 2
+    except SystemExit as done:  # argparse, after --help or --version
+        return done.code if isinstance(done.code, int) else 0
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        say("there is not enough memory for this picture at this size: close other programs, or use a smaller scale")
+        return 2
+    return status
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv and argv[0] in COMMANDS:
+        # imported when it is asked for: `linf --help` must not wait for torch
+        command = importlib.import_module(f".{argv[0]}", __package__)
+        return int(command.run(argv[1:]))
+    parser = Parser(
+        prog="linf",
+        usage="linf COMMAND ... [--help]",
+        description="Arbitrary-scale super-resolution with local implicit normalizing flows.",
+        epilog="commands:\n" + "\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"linf-nodes {__version__}")
+    parser.add_argument("command", help=argparse.SUPPRESS, nargs="?", metavar="COMMAND")
+    command_name = parser.parse_args(argv[:1]).command
+    if command_name is not None:
+        parser.error(f"there is no command '{command_name}': use {', '.join(COMMANDS)}")
+    parser.print_help()
+    return 0
+
+
+def _kept(stop: BaseException) -> str:
+    return " ".join(str(note) for note in getattr(stop, "__notes__", ()))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    from ...pipeline.device import is_out_of_memory
+
+    return is_out_of_memory(error)

@@ -1,0 +1,73 @@
+"""`linf run`: a saved workflow on pictures."""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from ...errors import BadValue
+from ...pictures import Picture, check_target, read_picture
+from ...workflow import Preset
+from .jobs import Job, Jobs
+from .parser import Parser
+from .progress import Bar
+from .talk import out, out_json
+
+
+def run(argv: Sequence[str]) -> int:
+    """Check the workflow and the files, then run it on every picture."""
+    args = _parser().parse_intermixed_args(argv)
+    preset = Preset.read(args.preset, dict(args.bind or []))
+    jobs = Jobs.plan(args.paths)
+
+    def check(picture: Picture, job: Job) -> None:
+        for target in (*job.targets, *preset.targets.values()):
+            check_target(picture, target, picture.pixels.shape[:2])
+
+    held = jobs.inspect(check)
+    if preset.targets and len(jobs.every) > 1:
+        raise BadValue(
+            "--bind names a file for a Save Image node, but there are several pictures: run them one by one."
+        )
+    with jobs.place() as finished:
+        for job in jobs.every:
+            start = time.perf_counter()
+            picture = held.pop(job.source, None) or read_picture(job.source)
+            with Bar(job.targets[0].name) as bar:
+                size = preset.apply(picture, job.targets[0], bar).pixels.shape[:2]
+            finished.append(job.targets[0])
+            seconds = round(time.perf_counter() - start, 3)
+            record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
+            out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="linf run",
+        usage="linf run PRESET.json IN... OUT [--bind ID=FILE] [--json]",
+        description="Run a workflow saved in ComfyUI's API format: its Load Image node reads IN, its Save Image node "
+        "writes OUT.",
+    )
+    parser.add_argument("preset", metavar="PRESET.json", help="the workflow")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="IN... OUT",
+        help="pictures, folders or quoted patterns, then a file, or a folder if there are several pictures",
+    )
+    parser.add_argument(
+        "--bind",
+        action="append",
+        type=_binding,
+        metavar="ID=FILE",
+        help="file of a further Load Image or Save Image node, by node id; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object for every result")
+    return parser
+
+
+def _binding(text: str) -> tuple[str, str]:
+    i, mark, path = text.partition("=")
+    if not (i and mark and path):
+        raise argparse.ArgumentTypeError(f"{text!r} binds nothing: give ID=FILE, for example 3=reference.png.")
+    return i, path

@@ -1,0 +1,279 @@
+"""The package as a whole: rooms and arrows, silent imports, docs that tell the truth, a wheel and a clone that work."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import linf_nodes
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "linf_nodes"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+WEIGHTS = sorted(p.name for p in (ROOT / "weights").glob("*.safetensors"))
+
+needs_weights = pytest.mark.skipif(not WEIGHTS, reason="weights/ holds no model")
+
+# What each room may import beside itself and the floor (`errors`, `atomic`, the package itself).
+CORE = {"models", "pipeline", "catalogue", "workflow", "pictures"}
+BELOW = {
+    "models": set(),
+    "pictures": set(),
+    "pipeline": {"models"},
+    "catalogue": {"models", "pipeline"},
+    "workflow": {"models", "pipeline", "catalogue", "pictures"},
+    "training": {"models", "pipeline", "pictures"},
+    "evaluation": {"models", "pipeline", "pictures"},
+    "__main__": {"hosts.cli"},
+    "hosts": set(),
+    "hosts.cli": CORE | {"training", "evaluation"},
+    "hosts.comfyui": CORE,
+    "hosts.napari": CORE,
+}
+FLOOR = {"", "errors", "atomic"}
+HOST_MODULES = {
+    "comfy", "comfy_api", "comfy_execution", "folder_paths", "server",
+    "napari", "npe2", "magicgui", "qtpy", "superqt", "PySide6", "PyQt5", "PyQt6",
+}  # fmt: skip
+
+
+def room(parts: tuple[str, ...]) -> str:
+    """The room of a module given by the names below `linf_nodes`; each host is a room of its own."""
+    return ".".join(parts[: 2 if parts[0] == "hosts" else 1]) if parts else ""
+
+
+def imports(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """`(level, dotted name)` of everything a file imports, at its top or inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((0, tuple(alias.name.split("."))) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = tuple(node.module.split(".")) if node.module else ()
+            yield from ((node.level, (*module, alias.name)) for alias in node.names)
+
+
+def rooms_used(path: Path) -> set[str]:
+    """Rooms that a file reaches with relative imports."""
+    package = path.relative_to(PACKAGE).parent.parts
+    found = set()
+    for level, name in imports(path):
+        if level:
+            target = (*package[: len(package) + 1 - level], *name)
+            where = PACKAGE.joinpath(*target)
+            is_module = where.is_dir() or where.with_suffix(".py").is_file()
+            found.add(room(target if is_module else target[:-1]))
+    return found
+
+
+def room_of(path: Path) -> str:
+    inside = path.relative_to(PACKAGE)
+    return room(inside.parent.parts or ((inside.stem,) if inside.stem != "__init__" else ()))
+
+
+def foreign(path: Path) -> set[str]:
+    """Top-level names of the packages that a file imports absolutely."""
+    return {name[0] for level, name in imports(path) if level == 0}
+
+
+def run(code: str, folder: Path = ROOT, **env: str) -> str:
+    """Run Python code in a fresh process; its output."""
+    command = [sys.executable, "-B", "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_version_is_written_twice_and_the_same() -> None:
+    assert linf_nodes.__version__ == PROJECT["version"]
+
+
+def offenders(wrong: dict[Path, set[str]]) -> dict[str, list[str]]:
+    return {relative(path): sorted(names) for path, names in wrong.items() if names}
+
+
+def test_arrows_point_down() -> None:
+    allowed = {path: FLOOR | BELOW.get(here, set()) | {here} for path in SOURCES for here in [room_of(path)]}
+    assert {room_of(path) for path in SOURCES} <= set(BELOW) | FLOOR, "a new room: give it a place in BELOW"
+    wrong = offenders({path: rooms_used(path) - allowed[path] for path in SOURCES})
+    assert not wrong, "see ARCHITECTURE.md for where a room may reach"
+
+
+def test_package_names_itself_only_relatively() -> None:
+    wrong = offenders({path: foreign(path) & {"linf_nodes"} for path in SOURCES})
+    assert not wrong, "a clone in custom_nodes/ is imported under another name"
+
+
+def test_core_knows_no_host() -> None:
+    core = [path for path in SOURCES if not room_of(path).startswith("hosts")]
+    assert not offenders({path: foreign(path) & HOST_MODULES for path in core})
+
+
+def test_pictures_need_no_torch() -> None:
+    pictures = [path for path in SOURCES if room_of(path) == "pictures"]
+    assert not offenders({path: foreign(path) & {"torch"} for path in pictures})
+
+
+def test_import_loads_no_torch_and_opens_no_file() -> None:
+    run(
+        """
+        import sys
+        seen = []
+        events = "open", "os.mkdir"
+        sys.addaudithook(lambda event, args: seen.append((event, str(args[0]))) if event in events else None)
+        import linf_nodes
+        assert not {"torch", "numpy", "PIL"} & set(sys.modules)
+        assert all(event == "open" and path.endswith((".py", ".pyc")) for event, path in seen), seen
+        import linf_nodes.pictures
+        assert "torch" not in sys.modules
+        """
+    )
+
+
+def test_catalogue_import_touches_no_device_and_no_folder_of_ours(tmp_path: Path) -> None:
+    user = tmp_path / "models"
+    user.mkdir()
+    (user / "mine.safetensors").write_bytes(b"")
+    run(
+        f"""
+        import sys
+        import torch
+        ours = {str(ROOT / "weights")!r}, {str(ROOT / "plugin_manifest")!r}, {str(user)!r}
+        seen = []
+        events = "open", "os.mkdir", "os.listdir", "os.scandir"
+        sys.addaudithook(lambda event, args: seen.append(str(args[0])) if event in events and args else None)
+        import linf_nodes.catalogue
+        assert not [path for path in seen if path.startswith(ours)], seen
+        assert not torch.cuda.is_initialized()
+        """,
+        LINF_MODELS=str(user),
+    )
+
+
+def test_node_table_is_current() -> None:
+    from linf_nodes.catalogue.table import markdown
+
+    written = (ROOT / "docs" / "nodes.md").read_text("utf-8")
+    assert written == markdown(), "run: python -m linf_nodes.catalogue.table > docs/nodes.md"
+
+
+@needs_weights
+def test_readme_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert found
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(found.group(1), "README.md", "exec"), {"__name__": "readme"})
+    assert any(tmp_path.glob("*.png")), "the snippet writes a picture"
+
+
+def bare(requirement: str) -> str:
+    return re.split(r"[\s<>=!~;\[]", requirement)[0].lower().replace("_", "-")
+
+
+def lines(name: str) -> list[str]:
+    text = (ROOT / name).read_text("utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def test_constraints_pin_every_direct_dependency_exactly() -> None:
+    pins = lines("constraints.txt")
+    assert pins[0] == "torch==2.13.0"
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    direct = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    assert {bare(d) for d in direct} <= {bare(pin) for pin in pins}
+
+
+def test_requirements_of_a_clone_are_a_part_of_the_package_s() -> None:
+    wanted = lines("requirements.txt")
+    assert set(wanted) <= set(PROJECT["dependencies"])
+    assert not {"torch", "numpy"} & {bare(w) for w in wanted}, "they belong to ComfyUI"
+
+
+def test_clone_in_custom_nodes_works_under_another_name() -> None:
+    run(
+        f"""
+        import importlib, sys, types
+        from pathlib import Path
+
+        class Refuse:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] == "linf_nodes":
+                    raise ImportError(name)
+
+        sys.meta_path.insert(0, Refuse())
+        pack = types.ModuleType("/ComfyUI/custom_nodes/linf-nodes")
+        pack.__path__ = [{str(ROOT)!r}]
+        sys.modules[pack.__name__] = pack
+        catalogue = importlib.import_module(pack.__name__ + ".linf_nodes.catalogue")
+        store = importlib.import_module(pack.__name__ + ".linf_nodes.pipeline.store")
+        assert "LINFUpscale" in catalogue.NODES
+        if {bool(WEIGHTS)}:
+            assert store.bundled_folder() == Path({str(ROOT / "weights")!r})
+        """,
+        folder=Path(ROOT.anchor),
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of a clean copy, built with the setuptools at hand: no network."""
+    if int(metadata.version("setuptools").partition(".")[0]) < 77:
+        pytest.skip("setuptools is older than 77: install the extra dev")
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "copy"
+    copy.mkdir()
+    for name in ("linf_nodes", "weights", "plugin_manifest"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    pip("wheel", ".", "--no-build-isolation", "-w", str(folder), folder=copy)
+    return next(folder.glob("*.whl"))
+
+
+def pip(*arguments: str, folder: Path) -> None:
+    env = {**os.environ, "PIP_QUIET": "1", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    command = [sys.executable, "-m", "pip", *arguments]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wheel_carries_everything(wheel: Path) -> None:
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {relative(p) for p in SOURCES} | {"linf_nodes/py.typed"}
+    for folder in ("weights", "plugin_manifest"):
+        wanted |= {f"linf_nodes/{relative(p)}" for p in (ROOT / folder).rglob("*") if p.is_file()}
+    assert {w for w in wanted if "__pycache__" not in w} <= carried
+    assert any(name.endswith("licenses/LICENSE") for name in carried)
+    outside = {name for name in carried if not name.startswith(("linf_nodes/", "linf_nodes-"))}
+    assert not outside, "nothing but the package lands in site-packages"
+
+
+def test_installed_wheel_works(wheel: Path, tmp_path: Path) -> None:
+    pip("install", "--no-index", "--target", str(tmp_path), str(wheel), folder=tmp_path)
+    found = run(
+        """
+        import linf_nodes, linf_nodes.catalogue
+        from linf_nodes.pipeline.store import available_models
+        print(linf_nodes.__file__)
+        print(*sorted(path.name for path in available_models().values()))
+        """,
+        folder=tmp_path,
+        PYTHONPATH=str(tmp_path),
+    ).splitlines()
+    assert Path(found[0]).is_relative_to(tmp_path)
+    assert found[1].split() == WEIGHTS
