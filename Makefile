@@ -5,7 +5,7 @@ EXTRAS ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-STAMP := $(VENV)/.installed
+STAMP := $(VENV)/.installed-$(EXTRAS)
 
 .PHONY: help demo test lint bench clean
 
@@ -16,7 +16,7 @@ help:
 	@echo "make bench   every script in benchmarks/"
 	@echo "make clean   delete .venv, demo/ and caches"
 
-# Once per change of pyproject.toml or constraints.txt.
+# Once per change of pyproject.toml or constraints.txt, and per set of extras.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "linf-nodes needs Python 3.11 or newer, and $(PYTHON) is %d.%d: run make PYTHON=python3.11, or a newer one." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)

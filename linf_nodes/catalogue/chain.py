@@ -141,7 +141,9 @@ def learned_prior(
         Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
     """
     if features.model.prior is None:
-        raise BadValue(f"The model {features.model.name!r} has no learned prior: use Sample Latent, or load one with it.")
+        raise BadValue(
+            f"The model {features.model.name!r} has no learned prior: use Sample Latent, or load one with it."
+        )
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     return PriorLatent(grid, features.model.hash)
 
@@ -344,5 +346,7 @@ def _amount(
     if mask is None:
         return Amount(value)
     if len(mask) not in (1, len(features.image)) and mask.ndim == 3:
-        raise BadShape(f"The mask has {len(mask)} pictures, the batch {len(features.image)}: give one mask, or one each.")
+        raise BadShape(
+            f"The mask has {len(mask)} pictures, the batch {len(features.image)}: give one mask, or one each."
+        )
     return Amount(value, render.check_mask(mask, grid))

@@ -141,7 +141,9 @@ def match_histogram(image: Image, reference: Image) -> Image:
     target = _array(reference[0][:-1] if has_alpha(reference[0]) else reference[0])
     planes = image.shape[1] - has_alpha(image[0])
     if planes != target.shape[-1]:
-        raise BadShape(f"The picture has {planes} colour channels, the reference {target.shape[-1]}: use the same kind.")
+        raise BadShape(
+            f"The picture has {planes} colour channels, the reference {target.shape[-1]}: use the same kind."
+        )
     return _each(image, lambda p: match_histograms(p, target, channel_axis=-1))
 
 

@@ -136,7 +136,9 @@ def node(
         parameters = inspect.signature(function).parameters
         hints = typing.get_type_hints(function, include_extras=True)
         inputs = tuple(
-            _input(name, hints[name], p.default, tips.get(name, "")) for name, p in parameters.items() if name != PROGRESS
+            _input(name, hints[name], p.default, tips.get(name, ""))
+            for name, p in parameters.items()
+            if name != PROGRESS
         )
         found = hints["return"]
         returned = typing.get_args(found) if typing.get_origin(found) is tuple else (found,)

@@ -11,8 +11,8 @@ def markdown() -> str:
     """`docs/nodes.md`, written from the catalogue."""
     parts = [
         "# Nodes\n",
-        "Written by `python -m linf_nodes.catalogue.table`; a test compares. Saved graphs store widget values by position,",
-        "so inputs are only ever appended.\n",
+        "Written by `python -m linf_nodes.catalogue.table`; a test compares. Saved graphs store widget values by",
+        "position, so inputs are only ever appended.\n",
     ]
     parts += [_section(n) for n in NODES.values()]
     return "\n".join(parts)

@@ -47,7 +47,7 @@ class Case:
     @classmethod
     def read(cls, path: Path) -> "Case":
         try:
-            with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+            with safe_open(path, "pt") as file:
                 return cls({k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {})  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise UnsupportedWeights(f"The reference file {path.name} cannot be read: {error}.") from error
@@ -185,7 +185,7 @@ def verify_case(path: Path) -> Outcome:
             return Outcome(path.stem, family, 0.0, reason=f"the family {family!r} is not known; known are {known}")
         outputs, tolerance = FAMILIES[family]
         ours = outputs(case)
-        errors = {}
+        errors: dict[str, float] = {}
         for key, reference in case.tensors.items():
             if not key.startswith("out."):
                 continue

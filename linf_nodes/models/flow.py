@@ -5,11 +5,13 @@ in its input: `z = L^-1 (m - mu)`, `m = mu + L z`. `mean`, `detail`, `whiten` an
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..errors import UnsupportedWeights
 
 SCALE_FLOOR = 1e-4
 
@@ -44,25 +46,24 @@ class AffineFlow(nn.Module):
         self.linears = nn.ModuleList(Linear(dim) for _ in range(layers))
         self.last = Linear(dim)
         self._cache: tuple[Tensor, Tensor] | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module._drop())
 
     def condition(self, info: Tensor) -> Condition:
-        """Split `info [q, layers * 2 * d]` (per layer: raw scale, shift) into scale `sigmoid(raw + 2) + 1e-4` and shift."""
-        raw, shift = info.unflatten(-1, (len(self.linears), 2, self.dim)).unbind(-2)
+        """Scale `sigmoid(raw + 2) + 1e-4` and shift from `info [q, layers * 2 * d]`: raw scale, then shift."""
+        raw, shift = info.view(*info.shape[:-1], len(self.linears), 2, self.dim).unbind(-2)
         return Condition(torch.sigmoid(raw + 2) + SCALE_FLOOR, shift)
 
     def forward(self, x: Tensor, cond: Condition) -> tuple[Tensor, Tensor]:
         """Latent `z [q, d]` of the texture `x [q, d]`, and log |det dz/dx| `[q]`."""
         for layer, scale, shift in zip(self._layers(), cond.scale.unbind(1), cond.shift.unbind(1), strict=True):
             x = torch.addcmul(shift, F.linear(x, layer._weight, layer.bias), scale)
-        z = F.linear(x, self.last._weight, self.last.bias)
+        z: Tensor = F.linear(x, self.last._weight, self.last.bias)
         return z, cond.scale.log().sum((-2, -1)) + self._matrix_logdet()
 
     def inverse(self, z: Tensor, cond: Condition) -> Tensor:
         """Texture `x [q, d]` of the latent `z [q, d]`."""
         inverses, offsets = (t.unbind() for t in self._inverses())
         scales, shifts = cond.scale.unbind(1), cond.shift.unbind(1)
-        x = torch.addmm(offsets[-1], z, inverses[-1])
+        x: Tensor = torch.addmm(offsets[-1], z, inverses[-1])
         for i in reversed(range(len(scales))):
             x = torch.addmm(offsets[i], (x - shifts[i]) / scales[i], inverses[i])
         return x
@@ -70,7 +71,8 @@ class AffineFlow(nn.Module):
     def log_prob(self, x: Tensor, cond: Condition) -> Tensor:
         """Log-density `[q]` in nats of the texture `x [q, d]` under a standard normal latent (eq. 3)."""
         z, logdet = self(x, cond)
-        return logdet - 0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
+        log_p: Tensor = logdet - 0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
+        return log_p
 
     def mean(self, cond: Condition) -> Tensor:
         """`mu [q, d]`: the texture at z = 0."""
@@ -112,7 +114,12 @@ class AffineFlow(nn.Module):
 
     def train(self, mode: bool = True) -> "AffineFlow":
         self._drop()
-        return super().train(mode)
+        super().train(mode)
+        return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._drop()
+        super()._load_from_state_dict(*args, **kwargs)
 
     def _layers(self) -> list[Linear]:
         return [m for m in self.linears if isinstance(m, Linear)]
@@ -122,7 +129,8 @@ class AffineFlow(nn.Module):
         return torch.stack([m._weight for m in layers]), torch.stack([m.bias for m in layers])
 
     def _matrix_logdet(self) -> Tensor:
-        return torch.linalg.slogdet(self._matrices()[0]).logabsdet.sum()
+        total: Tensor = torch.linalg.slogdet(self._matrices()[0]).logabsdet.sum()
+        return total
 
     def _inverses(self) -> tuple[Tensor, Tensor]:
         """Transposed inverses `[layers + 1, d, d]` and offsets `-W^-1 b [layers + 1, d]`."""
@@ -131,7 +139,10 @@ class AffineFlow(nn.Module):
         if cached is not None and cached[0].dtype == weight.dtype and cached[0].device == weight.device:
             return cached
         wide = weight if self.training else weight.double()
-        inverse = torch.linalg.inv(wide)
+        try:
+            inverse = torch.linalg.inv(wide)
+        except RuntimeError as error:
+            raise UnsupportedWeights("A matrix of the flow has no inverse: the weights are damaged.") from error
         offset = -(inverse @ bias.to(wide.dtype).unsqueeze(-1)).squeeze(-1)
         pair = inverse.mT.contiguous().to(weight.dtype), offset.to(weight.dtype)
         if not (self.training or torch.is_grad_enabled()):

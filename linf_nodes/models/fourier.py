@@ -10,11 +10,11 @@ from torch import Tensor
 class Corners(NamedTuple):
     """The four LR cells around each of q query points, in the order (-,-), (-,+), (+,-), (+,+).
 
-    `index [q, 4]` int64 is the flat row of the cell in a map `[cells, channels]`; `rel_y`, `rel_x` `[q, 4]` are the
+    `cell [q, 4]` int64 is the flat row of the cell in a map `[cells, channels]`; `rel_y`, `rel_x` `[q, 4]` are the
     query's offset from the cell's centre, 2 per LR pixel; `weight [q, 4]` the area of the opposite cell, summing to 1.
     """
 
-    index: Tensor
+    cell: Tensor
     rel_y: Tensor
     rel_x: Tensor
     weight: Tensor
@@ -70,8 +70,8 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
     """
     if work is not None:
         return _fourier_features_into(fields, phase, corners, work)
-    q, half = len(corners.index), phase.shape[-1]
-    seen = fields.index_select(0, corners.index.flatten()).view(q, 4, 4, half)
+    q, half = len(corners.cell), phase.shape[-1]
+    seen = fields.index_select(0, corners.cell.flatten()).view(q, 4, 4, half)
     angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
     angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1)) * math.pi
     amplitude = seen[:, :, :2] * corners.weight.view(q, 4, 1, 1)
@@ -79,9 +79,9 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
 
 
 def _fourier_features_into(fields: Tensor, phase: Tensor, corners: Corners, work: Workspace) -> Tensor:
-    q, half = len(corners.index), phase.shape[-1]
+    q, half = len(corners.cell), phase.shape[-1]
     seen, angle, wave, basis = work.seen[: 4 * q], work.angle[:q], work.wave[:q], work.basis[:q]
-    torch.index_select(fields, 0, corners.index.flatten(), out=seen)
+    torch.index_select(fields, 0, corners.cell.flatten(), out=seen)
     seen = seen.view(q, 4, 4, half)
     torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1), out=angle)
     angle.addcmul_(seen[:, :, 3], corners.rel_x.unsqueeze(-1)).mul_(math.pi)

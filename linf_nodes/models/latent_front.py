@@ -1,5 +1,6 @@
 """What the latent priors of LINF-LP share: the embedding of a latent map and of the LR picture that goes with it."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -61,8 +62,8 @@ def lerp_axis(x: Tensor, axis: int, at: Tensor, origin: int, size: int) -> Tenso
 class LatentPrior(nn.Module):
     """Base of the priors: latents b in_chans h w and the LR picture b 3 H W -> an embedding b 2*growth h w.
 
-    The inputs' memory layout chooses the arithmetic: contiguous ones are computed in the published order and
-    round alike, channels-last ones are fastest.
+    The inputs' memory layout is kept: contiguous ones round as the published results do, channels-last ones are
+    faster on a CPU.
     """
 
     align: int = 1
@@ -72,6 +73,11 @@ class LatentPrior(nn.Module):
     The convolutions read 3 * reach + 1; the bilinear taps and the rounding of the grid of every third pixel
     add less than two of its cells.
     """
+
+    @property
+    @abstractmethod
+    def receptive_field(self) -> int:
+        """Latents to each side that one learned latent depends on."""
 
     def __init__(self, in_chans: int, growth: int) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """LINF: encoder, local implicit Fourier module, conditional flow (Yao et al., CVPR 2023)."""
 
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -48,7 +49,7 @@ class LINF(nn.Module):
         dim = 3 * patch_size**2
         widths = [4 * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
+        for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 1), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(hidden_dim, flow_layers * 2 * dim, 1))
         self.imnet = AffineFlow(dim, flow_layers)
@@ -65,7 +66,7 @@ class LINF(nn.Module):
     def fields(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
         """Amplitudes and frequencies `[b * cells, 2 * hidden]` of the LR cells in `part` (rows, columns) (eq. 6)."""
         weight = torch.cat((self.coef.weight, self.freq.weight))
-        bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[list-item]
+        bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[arg-type]
         both = torch.conv2d(feat, weight, bias, padding=1)
         return both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
 

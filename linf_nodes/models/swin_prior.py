@@ -16,6 +16,10 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
 
+    @property
+    def receptive_field(self) -> int:
+        return self._reach
+
     def forward(self, x: Tensor, seams: Tensor, at_end: tuple[bool, bool]) -> Tensor:
         # The published model masks its unshifted blocks too, which cuts the last windows of the whole map.
         cuts = [seam if end else None for seam, end in zip(seams, at_end, strict=True)]
@@ -46,7 +50,7 @@ class SwinPrior(LatentPrior):
         dim = 2 * embed_dim
         shifts = [[window_size // 2 if i % 2 else 0 for i in range(depth)] for depth in depths]
         convs = [None] * DenseBlock.reach
-        self.receptive_field = window_reach([*convs, *(s for stage in shifts for s in stage)], window_size)
+        self._reach = window_reach([*convs, *(s for stage in shifts for s in stage)], window_size)
         self.register_buffer("seams", seam_masks(window_size, window_size // 2), persistent=False)
         self.layers = nn.ModuleList(
             Stage([SwinBlock(dim, heads, window_size, s, mlp_ratio) for s in stage])

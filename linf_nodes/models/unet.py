@@ -26,22 +26,8 @@ class DoubleConv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training or x.is_contiguous():
-            y: Tensor = self.double_conv(x)
-            return y
-        for first in (0, 3):
-            x = F.leaky_relu(self._folded(first, x), SLOPE, inplace=True)
-        return x
-
-    def _folded(self, first: int, x: Tensor) -> Tensor:
-        """A convolution and its normalisation as one, the running statistics multiplied into the weights."""
-        conv, norm = self.double_conv[first], self.double_conv[first + 1]
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        return F.conv2d(x, conv.weight * scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale, padding=1)
+        y: Tensor = self.double_conv(x)
+        return y
 
 
 class Down(nn.Module):

@@ -63,7 +63,7 @@ def corners_of_rectangle(y: Cells, x: Cells, width: int) -> Corners:
 
 
 def interpolate(picture: Tensor, y: Cells, x: Cells) -> Tensor:
-    """Bilinear samples `[c, r, s]` of `picture [c, h, w]` at the rows of `y` and the columns of `x`, border repeated."""
+    """Bilinear samples `[c, r, s]` of `picture [c, h, w]` at rows `y` and columns `x`, the border repeated."""
     t = (0.5 * y.rel_low).to(picture)
     rows = torch.lerp(picture.index_select(1, y.low), picture.index_select(1, y.high), t[:, None])
     return torch.lerp(rows.index_select(2, x.low), rows.index_select(2, x.high), (0.5 * x.rel_low).to(picture))

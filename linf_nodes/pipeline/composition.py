@@ -62,9 +62,7 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
 
 
 @torch.inference_mode()
-def uncertainty(
-    features: Features, grid: Grid, tile: int | None = None, progress: Progress | None = None
-) -> Tensor:
+def uncertainty(features: Features, grid: Grid, tile: int | None = None, progress: Progress | None = None) -> Tensor:
     """Standard deviation `[b, 3, H, W]` of every output sample at temperature 1, in picture units."""
     from .latent import NoiseLatent
 

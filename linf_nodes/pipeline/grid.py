@@ -78,9 +78,13 @@ def checked_size(lr_size: Size, hr_size: Size) -> Size:
     """
     for name, lr, hr in zip(("height", "width"), lr_size, hr_size, strict=True):
         if hr < lr:
-            raise BadValue(f"The {name} {hr} is smaller than the input's {lr}: give at least {lr}, or resize down after.")
+            raise BadValue(
+                f"The {name} {hr} is smaller than the input's {lr}: give at least {lr}, or resize down after."
+            )
         if hr > MAX_SCALE * lr:
-            raise BadValue(f"The {name} {hr} is more than {MAX_SCALE:g} times the input's {lr}: give at most {lr * 32}.")
+            raise BadValue(
+                f"The {name} {hr} is more than {MAX_SCALE:g} times the input's {lr}: give at most {lr * 32}."
+            )
     return hr_size
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import torch
 from torch import Tensor
 
 from ..errors import BadShape, BadValue
@@ -55,7 +54,7 @@ class NoiseLatent:
 
     def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
         rows, cols = (range(o + s.start, o + s.stop) for o, s in zip(self.origin, block, strict=True))
-        return torch.from_numpy(normal(self.seed, self.frame, rows, cols, self.dim)), None
+        return normal(self.seed, self.frame, rows, cols, self.dim), None
 
 
 @dataclass

@@ -59,7 +59,7 @@ def load_latent(path: Path) -> ArrayLatent:
         When the file is missing, damaged, or not a latent.
     """
     try:
-        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT or header.get("kind") not in get_args(Kind):
                 raise BadValue(f"{path} is not a latent saved by this program ({FORMAT}): choose another file.")
@@ -74,5 +74,3 @@ def load_latent(path: Path) -> ArrayLatent:
     if tuple(z.shape[1:3]) != grid.patches:
         raise BadValue(f"The latent file {path} holds {tuple(z.shape[1:3])} patches, its header says {grid.patches}.")
     return ArrayLatent(grid, header["model"], z, kind)
-
-

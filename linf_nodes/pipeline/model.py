@@ -65,10 +65,10 @@ def prepare(
     linf: LINF, prior: LatentPrior | None, device: torch.device, dtype: torch.dtype
 ) -> tuple[LINF, LatentPrior | None]:
     """Put networks into inference form: frozen, channels-last, encoder and MLP in `dtype`, flow in float32."""
-    for part in (linf.encoder, linf.coef, linf.freq, linf.layers, prior):
-        if isinstance(part, torch.nn.Module):
-            part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for part in (linf, prior):
-        if part is not None:
-            part.to(device).requires_grad_(False).train(False)
+    nets: list[torch.nn.Module] = [linf] if prior is None else [linf, prior]
+    lean = [m for name, m in linf.named_children() if name not in ("imnet", "phase")]
+    for part in [*lean, *nets[1:]]:
+        part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for net in nets:
+        net.to(device).requires_grad_(False).train(False)
     return linf, prior

@@ -5,14 +5,19 @@ from torch import Tensor
 
 from ..errors import BadValue
 from ..models.flow import Condition
-from ..models.latent_front import LR_STRIDE, LatentWindow
+from ..models.latent_front import LR_STRIDE, LatentPrior, LatentWindow
 from .blocks import Block, Span
 from .cells import cells_of, interpolate
 from .grid import Grid
 from .scene import Scene, unfold
 from .texture import HALF, whiten
 
-HALO = 48  # latents around a window, measured (docs/tiling.md); a multiple of every prior's alignment
+HALO = 48  # latents around a window, measured (docs/tiling.md)
+
+
+def halo(prior: LatentPrior) -> int:
+    """Latents around a window that a prior must see, a multiple of its alignment."""
+    return -(-min(HALO, prior.receptive_field) // prior.align) * prior.align
 
 
 def initial_residual(picture: Tensor, grid: Grid) -> Tensor:
@@ -40,15 +45,17 @@ def learned_latent(scene: Scene, residual: Tensor, block: Block) -> tuple[Tensor
     """
     grid, prior = scene.grid, scene.model.prior
     if prior is None:
-        raise BadValue(f"The model {scene.model.name!r} has no learned prior: draw the latent, or load a prior with it.")
-    wide = block.grown(HALO, grid.patches)
+        raise BadValue(
+            f"The model {scene.model.name!r} has no learned prior: draw the latent, or load a prior with it."
+        )
+    wide = block.grown(halo(prior), grid.patches)
     held = scene.held_condition(wide)
     pixels = wide.pixels(grid)
     initial = interpolate(residual, grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols))
     z = whiten(scene, wide, unfold(initial, grid.patch), held)
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
     maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
-    learned = prior((maps), lr.to(scene.model.dtype), window)[0].permute(1, 2, 0).float()
+    learned = prior(maps, lr.to(scene.model.dtype), window)[0].permute(1, 2, 0).float()
     part = block.within(wide)
     return learned[part], Condition(*(t[part] for t in held))
 

@@ -14,7 +14,7 @@ from .device import is_out_of_memory
 from .features import Features, has_alpha
 from .grid import Grid
 from .latent import Latent
-from .prior import HALO
+from .prior import halo
 from .scene import Scene
 from .texture import detail, inverse, mean
 
@@ -45,7 +45,7 @@ def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:
     if latent.kind != "learned" or prior is None:
         return Plan.of(latent.grid, tile or AUTO_TILE)
     per_patch = 8 * len(features.model.linf.imnet.linears) * features.model.dim
-    most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5) - 2 * HALO)
+    most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5) - 2 * halo(prior))
     return Plan.of(latent.grid, tile or AUTO_TILE, prior.align, most)
 
 
@@ -116,9 +116,7 @@ def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Blo
     return mean(scene, block, held) + detail(scene, block, z * amount.value, held) * mask.to(scene.model.device)
 
 
-def _retry(
-    scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]
-) -> Iterator[tuple[Block, Tensor]]:
+def _retry(scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:
     try:
         result = work(block)
     except Exception as error:

@@ -12,7 +12,7 @@ from ..errors import UnsupportedWeights
 from ..models.checkpoint import Weights, build, read_weights, weights_hash
 from .model import LinfModel, prepare
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 BUDGET = 4 << 30
 
 _PACKAGE = Path(__file__).resolve().parent.parent

@@ -54,7 +54,7 @@ class Sampler:
         texture = residual[:, rows, cols].transpose(0, 1).flatten(1)
         y, x = cells_of(centre[0], self.crop, size), cells_of(centre[1], self.crop, size)
         corners = corners_of(y, x, self.crop)
-        corners = corners._replace(index=corners.index + item * self.crop**2)
+        corners = corners._replace(cell=corners.cell + item * self.crop**2)
         return 2 * lr - 1, texture, corners, hr.new_full((self.queries, 2), 2 * self.crop / size)
 
     def _crop(self, random: torch.Generator) -> Tensor:

@@ -46,8 +46,8 @@ class Recipe:
         for key in ("data", "model", "out"):
             if key not in table:
                 raise BadValue(f"The recipe {path} lacks the key {key!r}.")
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        return cls(**lists, home=path.parent)
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return cls(**values, home=path.parent)
 
     def folders(self) -> list[Path]:
         return [self.home / d for d in self.data]

@@ -42,7 +42,9 @@ class Run:
             return False
         state = load_state(self.path, self.device)
         if state["spec"] != Spec.of(self.recipe.model).entry():
-            raise BadValue(f"{self.path} holds another architecture than the recipe: choose another 'out' or delete it.")
+            raise BadValue(
+                f"{self.path} holds another architecture than the recipe: choose another 'out' or delete it."
+            )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -93,8 +95,8 @@ class Run:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         if not math.isfinite(float(norm)):
             raise LinfError(
-                f"The gradient at step {self.step} is {float(norm)} (l1 {float(terms.l1):.4g}, nll {float(terms.nll):.4g}):"
-                f" lower 'lr', and resume from {self.path}."
+                f"The gradient at step {self.step} is {float(norm)} (l1 {float(terms.l1):.4g}, "
+                f"nll {float(terms.nll):.4g}): lower 'lr', and resume from {self.path}."
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -8,7 +8,7 @@ from ...catalogue import NODES, Node
 from ...pictures import Picture, check_target, read_picture, write_picture
 from ...workflow.tensors import Levels, image_of, picture_of
 from .jobs import Job, Jobs
-from .options import add_options, read_options
+from .options import add_options, option_files, read_options
 from .parser import Parser
 from .talk import out
 
@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     first = _first(node)
     args = _parser(argv[0], node).parse_intermixed_args(argv[1:])
     values = read_options(args, node)
-    jobs = Jobs.plan(args.paths)
+    jobs = Jobs.plan(args.paths, more_inputs=option_files(args, node))
     held = jobs.inspect(_check)
     plain = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str)}
     recipe = {"program": "linf-nodes", "version": __version__, "command": "filter", "filter": node.id, "values": plain}

@@ -63,7 +63,7 @@ def _picture(path: Path) -> dict[str, Any]:
 def _header(path: Path) -> Mapping[str, str]:
     """The metadata of a safetensors file; empty for any other file."""
     try:
-        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError):
         return {}

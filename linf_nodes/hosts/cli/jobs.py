@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,20 @@ class Jobs:
     folder: Path | None
 
     @classmethod
-    def plan(cls, paths: Sequence[str], endings: Sequence[str] = ("",), suffix: str = "") -> "Jobs":
+    def plan(
+        cls,
+        paths: Sequence[str],
+        endings: Sequence[str] = ("",),
+        suffix: str = "",
+        more_inputs: Iterable[str | Path] = (),
+        more_targets: Sequence[Path] = (),
+    ) -> "Jobs":
         """Jobs of `IN... OUT`.
 
         OUT is a folder when it is one, ends with a slash, or there are several pictures; a result then has its
         picture's name. `endings` are put before the extension, one for each result; `suffix`, where it is given, takes
-        the place of the extensions in a folder.
+        the place of the extensions in a folder. Other files that are read or written are named for the checks; the
+        targets come last in every job.
 
         Raises
         ------
@@ -51,9 +59,13 @@ class Jobs:
         jobs = []
         for source in sources:
             name = Path(out) if folder is None else folder / (source.stem + (suffix or source.suffix))
-            jobs.append(Job(source, tuple(name.with_name(f"{name.stem}{e}{name.suffix}") for e in endings)))
-        _check_targets(jobs)
-        _check_place(folder, Path(out))
+            targets = [name.with_name(f"{name.stem}{e}{name.suffix}") for e in endings]
+            jobs.append(Job(source, (*targets, *more_targets)))
+        _check_targets(jobs, more_inputs)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise BadValue(f"'{out}' is a file, but there are several pictures to write: give a folder.")
+        for place in (Path(out).parent if folder is None or not folder.exists() else folder, *_parents(more_targets)):
+            _check_place(place)
         return cls(tuple(jobs), folder)
 
     def inspect(self, check: Callable[[Picture, Job], None]) -> dict[Path, Picture]:
@@ -96,28 +108,38 @@ def _got(paths: Sequence[str]) -> str:
     return f"; there is only '{paths[0]}'" if paths else ""
 
 
-def _check_targets(jobs: Sequence[Job]) -> None:
-    sources = {os.path.realpath(job.source) for job in jobs}
+def _parents(paths: Iterable[Path]) -> list[Path]:
+    return [path.parent for path in paths]
+
+
+def _check_targets(jobs: Sequence[Job], more_inputs: Iterable[str | Path]) -> None:
+    inputs = {_identity(path) for path in (*(job.source for job in jobs), *more_inputs)}
     seen: dict[str, Path] = {}
     for job in jobs:
         for target in job.targets:
-            real = os.path.realpath(target)
-            if real in sources or any(target.exists() and os.path.samefile(target, s) for s in sources):
+            if _identity(target) in inputs:
                 raise BadValue(f"'{target}' is one of the inputs, which are never overwritten: choose another OUT.")
+            real = os.path.realpath(target)
             if real in seen:
                 raise BadValue(
-                    f"'{seen[real]}' and '{job.source}' would both be written to '{target}': use two folders."
+                    f"'{target}' would be the result of both '{seen[real]}' and '{job.source}': give each its own name."
                 )
             seen[real] = job.source
 
 
-def _check_place(folder: Path | None, out: Path) -> None:
-    """Refuse a place that cannot be written to, by trying."""
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise BadValue(f"'{out}' is a file, but there are several pictures to write: give a folder.")
-    place = folder if folder is not None and folder.exists() else out.parent
+def _identity(path: str | Path) -> object:
+    """What two names of one file share, links and letter case included."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return (stat.st_dev, stat.st_ino) if stat.st_ino else os.path.realpath(path)
+
+
+def _check_place(place: Path) -> None:
+    """Refuse a folder that cannot be written to, by trying."""
     if not place.is_dir():
-        raise BadValue(f"cannot write '{out}': there is no folder '{place}'; make it first.")
+        raise BadValue(f"cannot write into '{place}': there is no such folder; make it first.")
     try:
         with tempfile.TemporaryFile(dir=place):
             pass

@@ -44,7 +44,9 @@ def _temperature(text: str) -> Values:
 
 # Inputs that read better together, or in other words, on a command line.
 _FOLDED = (
-    Option("--scale", ("scale", "scale_x"), "S|SY,SX", "enlargement, any number from 1 to 32, or height,width", _scale),
+    Option(
+        "--scale", ("scale", "scale_x"), "S|SY,SX", "enlargement from 1 to 32, or height,width (default: 4)", _scale
+    ),
     Option(
         "--size",
         ("height", "width"),
@@ -111,6 +113,12 @@ def read_options(args: argparse.Namespace, node: Node) -> Values:
             values |= given if isinstance(given, dict) else {option.names[0]: given}
     kinds = {i.name: i.kind for i in node.inputs if i.socket}
     return {name: _picture(value, kinds[name]) if name in kinds else value for name, value in values.items()}
+
+
+def option_files(args: argparse.Namespace, node: Node) -> list[str]:
+    """The picture files that options name."""
+    flags = [o.flag for o in options_of(node) if o.metavar == "FILE"]
+    return [path for flag in flags for path in (getattr(args, flag, None) or {}).values()]
 
 
 def default_of(node: Node, name: str) -> Any:

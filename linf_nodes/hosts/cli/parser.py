@@ -13,4 +13,4 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise BadValue(f"{message} (see {self.prog} --help)")
+        raise BadValue(message if message.endswith(".") else f"{message} (see {self.prog} --help)")

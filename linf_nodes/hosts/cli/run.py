@@ -4,7 +4,6 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from ...errors import BadValue
 from ...pictures import Picture, check_target, read_picture
 from ...workflow import Preset
 from .jobs import Job, Jobs
@@ -17,17 +16,14 @@ def run(argv: Sequence[str]) -> int:
     """Check the workflow and the files, then run it on every picture."""
     args = _parser().parse_intermixed_args(argv)
     preset = Preset.read(args.preset, dict(args.bind or []))
-    jobs = Jobs.plan(args.paths)
+    others = [args.preset, *preset.sources.values()]
+    jobs = Jobs.plan(args.paths, more_inputs=others, more_targets=list(preset.targets.values()))
 
     def check(picture: Picture, job: Job) -> None:
-        for target in (*job.targets, *preset.targets.values()):
+        for target in job.targets:
             check_target(picture, target, picture.pixels.shape[:2])
 
     held = jobs.inspect(check)
-    if preset.targets and len(jobs.every) > 1:
-        raise BadValue(
-            "--bind names a file for a Save Image node, but there are several pictures: run them one by one."
-        )
     with jobs.place() as finished:
         for job in jobs.every:
             start = time.perf_counter()

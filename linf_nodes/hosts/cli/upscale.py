@@ -15,7 +15,7 @@ from ...pipeline.grid import Size, output_size
 from ...pipeline.model import LinfModel
 from ...workflow.tensors import Levels, image_of, picture_of
 from .jobs import Job, Jobs
-from .options import Values, add_options, default_of, read_options
+from .options import Values, add_options, default_of, option_files, read_options
 from .parser import Parser
 from .progress import Bar
 from .talk import out, out_json, say
@@ -28,7 +28,8 @@ def run(argv: Sequence[str]) -> int:
     args = _parser().parse_intermixed_args(argv)
     task = _Task.of(args)
     endings = [f"-s{seed}" for seed in task.seeds] if args.samples else [""]
-    jobs = Jobs.plan(args.paths, endings, ".tif" if args.depth == "float32" else "")
+    suffix = ".tif" if args.depth == "float32" else ""
+    jobs = Jobs.plan(args.paths, endings, suffix, option_files(args, _UPSCALE))
     held = jobs.inspect(task.check)
     model = _LOAD(read_options(args, _LOAD))
     task.check_model(model, drawn_options=bool(args.samples or getattr(args, "--temperature")))
@@ -140,9 +141,9 @@ def _parser() -> Parser:
         prog="linf upscale",
         usage="linf upscale IN... OUT [options]",
         description=_UPSCALE.description,
-        epilog="Sample type, ICC profile, EXIF, alpha and grey are kept, and so is the physical size: the dots per inch "
-        "grow with the scale. Float pictures that leave [0, 1] are computed in units of their own range, which float "
-        "results are given back. How a picture was made is stored in it; `linf info` shows it.",
+        epilog="Sample type, ICC profile, EXIF, alpha and grey are kept, and so is the physical size: the dots per "
+        "inch grow with the scale. Float pictures that leave [0, 1] are computed in units of their own range, which "
+        "float results are given back. How a picture was made is stored in it; `linf info` shows it.",
     )
     parser.add_argument(
         "paths",
@@ -151,7 +152,7 @@ def _parser() -> Parser:
         help="pictures, folders or quoted patterns, then a file, or a folder if there are several pictures",
     )
     add_options(parser, _LOAD)
-    add_options(parser, _UPSCALE)
+    add_options(parser, _UPSCALE, ("image",))
     parser.add_argument(
         "--samples", type=_count, metavar="K", help="write K draws with the seeds N to N+K-1, named NAME-s0.png, ..."
     )
