@@ -1,7 +1,6 @@
 """Saved graphs: what is refused and how it is said; that they compute what the catalogue computes, once."""
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,14 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from tiny import samples, write_models, write_png
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadWorkflow, Cancelled
 from linf_nodes.pictures import read_picture, read_recipe
 from linf_nodes.workflow import Preset, parse_graph, read_graph, run
 from linf_nodes.workflow.tensors import Levels, image_of, mask_of, picture_of
+
+from .tiny import samples, write_models, write_png
 
 
 @pytest.fixture(scope="module")
@@ -305,13 +305,3 @@ def test_batches_cannot_be_saved_as_one_picture(tmp_path: Path) -> None:
     like = read_picture(write_png(tmp_path / "a.png"))
     with pytest.raises(BadShape, match="one picture"):
         picture_of(torch.zeros(2, 3, 4, 4), like, Levels())
-
-
-def test_steps_run_in_inference_mode_in_any_thread() -> None:
-    seen = []
-
-    def look(done: int, total: int, preview: Any) -> None:
-        seen.append((torch.is_inference_mode_enabled() or preview is None, threading.current_thread().name))
-
-    result(one_click(), progress=look, scheduler="threads")
-    assert all(mode for mode, _ in seen)

@@ -16,10 +16,6 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
 
-    @property
-    def receptive_field(self) -> int:
-        return self._reach
-
     def forward(self, x: Tensor, seams: Tensor, at_end: tuple[bool, bool]) -> Tensor:
         # The published model masks its unshifted blocks too, which cuts the last windows of the whole map.
         cuts = [seam if end else None for seam, end in zip(seams, at_end, strict=True)]
@@ -64,6 +60,10 @@ class SwinPrior(LatentPrior):
             nn.LeakyReLU(SLOPE, inplace=True),
             nn.Conv2d(dim // 4, in_chans, 1),
         )
+
+    @property
+    def receptive_field(self) -> int:
+        return self._reach
 
     def forward(self, z: Tensor, lr: Tensor, window: LatentWindow | None = None) -> Tensor:
         window = window or LatentWindow.whole(z, lr)

@@ -22,8 +22,9 @@ def normal(seed: int, frame: int, rows: range, cols: range, dim: int) -> Tensor:
     words = -(-dim // 2)
     counters = -(-words // 4)
     raw = np.empty((len(rows), len(cols), 4 * counters), np.uint64)
+    key = np.array([seed, _KEY], np.uint64)
     for i, row in enumerate(rows):
-        stream = Philox(counter=[cols.start * counters, row, frame, 0], key=[seed & (2**64 - 1), _KEY])
+        stream = Philox(counter=np.array([cols.start * counters, row, frame, 0], np.uint64), key=key)
         raw[i] = stream.random_raw(raw[i].size).reshape(raw[i].shape)
     bits = torch.from_numpy(raw.view(np.int64))[..., :words]
     radius = ((bits >> 32) & _LOW).double().add_(0.5).mul_(_TO_UNIT).log_().mul_(-2).sqrt_()

@@ -56,14 +56,14 @@ class Jobs:
         sources = find_pictures(given)
         several = len(sources) > 1 or any(Path(p).is_dir() for p in given)
         folder = Path(out) if several or out.endswith(("/", os.sep)) or Path(out).is_dir() else None
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise BadValue(f"'{out}' is a file, but there are several pictures to write: give a folder.")
         jobs = []
         for source in sources:
             name = Path(out) if folder is None else folder / (source.stem + (suffix or source.suffix))
             targets = [name.with_name(f"{name.stem}{e}{name.suffix}") for e in endings]
             jobs.append(Job(source, (*targets, *more_targets)))
         _check_targets(jobs, more_inputs)
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise BadValue(f"'{out}' is a file, but there are several pictures to write: give a folder.")
         for place in (Path(out).parent if folder is None or not folder.exists() else folder, *_parents(more_targets)):
             _check_place(place)
         return cls(tuple(jobs), folder)

@@ -1,0 +1,224 @@
+"""However a picture is cut, batched, stored or interrupted, it is the same picture."""
+
+import math
+
+import pytest
+import torch
+
+from linf_nodes.errors import BadShape, BadValue, Cancelled, OutOfMemory
+from linf_nodes.pipeline.blocks import Block, Plan, Span
+from linf_nodes.pipeline.composition import compose, flow_inverse
+from linf_nodes.pipeline.features import Features, encode
+from linf_nodes.pipeline.grid import Grid, scaled_size
+from linf_nodes.pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
+from linf_nodes.pipeline.reference import encode_reference
+from linf_nodes.pipeline.render import Amount, check_mask, plan_for, stream
+from linf_nodes.pipeline.upscale import upscale
+
+from .models import EDSR, RDN, RRDB, SWINIR, enlarge, make_model, picture
+
+SCALES = [1.7, 2, 2.37, math.pi, 4, 8, (2, 3.3)]
+
+
+@pytest.mark.parametrize("scale", SCALES, ids=str)
+@pytest.mark.parametrize("patch", [1, 3])
+@pytest.mark.parametrize("tile", [9, 16])
+def test_tiles_change_nothing_with_edsr(scale: float, patch: int, tile: int) -> None:
+    model, image = make_model(EDSR, patch), picture(29, 23)
+    size = scaled_size((29, 23), scale)
+    whole = enlarge(model, image, size)
+    assert whole.shape == (1, 3, *size)
+    assert (enlarge(model, image, size, tile) - whole).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("size", [(41, 41), (58, 47), (100, 30), (29, 23)])
+def test_tiles_change_nothing_at_exact_sizes(size: tuple[int, int]) -> None:
+    model, image = make_model(), picture(29, 23)
+    assert (enlarge(model, image, size, 8) - enlarge(model, image, size)).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("rdn", RDN), ("rrdb", RRDB), ("swinir", SWINIR)])
+def test_tiles_change_little_with_wide_encoders(name: str, encoder: dict[str, object]) -> None:
+    model, image = make_model(encoder), picture(90, 70)
+    assert (enlarge(model, image, (180, 140), 24) - enlarge(model, image, (180, 140))).abs().max() <= 1 / 512
+
+
+@pytest.mark.parametrize("prior", ["unet", "edsr-baseline-latent", "swin_latent"])
+@pytest.mark.parametrize("patch", [1, 3])
+def test_tiles_change_little_with_learned_priors(prior: str, patch: int) -> None:
+    model, image = make_model(EDSR, patch, prior), picture(61, 50)
+    size = (61 * patch + 7, 50 * patch + 11)
+    assert (enlarge(model, image, size, 17) - enlarge(model, image, size)).abs().max() <= 1 / 512
+
+
+@pytest.mark.parametrize("prior", ["unet", "edsr-baseline-latent", "swin_latent"])
+def test_windows_inside_a_large_latent_map_change_little(prior: str) -> None:
+    model, image = make_model(EDSR, 3, prior), picture(120, 90)
+    assert (enlarge(model, image, (600, 450), 24) - enlarge(model, image, (600, 450))).abs().max() <= 1 / 512
+
+
+def test_a_picture_in_a_batch_is_the_picture_alone() -> None:
+    model, batch = make_model(), picture(13, 17, batch=3)
+    together = enlarge(model, batch, (40, 51))
+    for item in range(3):
+        assert torch.equal(together[item], enlarge(model, batch[item : item + 1], (40, 51))[0])
+
+
+def test_windows_are_bit_identical_however_they_are_asked_for() -> None:
+    model, image = make_model(), picture(30, 30)
+    grid = Grid((30, 30), (71, 71), 3)
+    features, latent = Features(model, image), NoiseLatent(grid, model.hash)
+    plan = Plan.of(grid, 10)
+    whole = upscale(features, latent, Amount(), 10)[0]
+    for window in (
+        Block(Span(0, 71), Span(0, 71)),
+        Block(Span(35, 36), Span(70, 71)),
+        Block(Span(20, 50), Span(3, 60)),
+    ):
+        covered = torch.zeros(71, 71, dtype=torch.bool)
+        with torch.inference_mode():
+            for pixels, values in stream(features, latent, 0, Amount(), plan, window):
+                rows, cols = (slice(*s) for s in pixels)
+                assert torch.equal(values, whole[:, rows, cols])
+                covered[rows, cols] = True
+        assert covered[slice(*window.rows), slice(*window.cols)].all()
+
+
+def test_features_encoded_before_give_the_same_picture() -> None:
+    model, image = make_model(), picture(21, 33)
+    grid = Grid((21, 33), (60, 70), 3)
+    latent = NoiseLatent(grid, model.hash, 4)
+    with torch.inference_mode():
+        features = encode(model, image, 16)
+    assert (upscale(features, latent, Amount()) - upscale(Features(model, image), latent, Amount())).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("prior", [None, "unet"])
+def test_the_explicit_chain_is_the_one_click(prior: str | None) -> None:
+    model, image = make_model(prior=prior), picture(20, 26)
+    grid = Grid((20, 26), (55, 77), 3)
+    latent = PriorLatent(grid, model.hash) if prior else NoiseLatent(grid, model.hash, 9)
+    features = Features(model, image)
+    chain = compose(flow_inverse(features, latent, 12), Amount(0.6))
+    assert (chain - upscale(features, latent, Amount(0.6))).abs().max() <= 1e-6
+
+
+def test_a_crop_that_carries_its_origin_continues_the_whole() -> None:
+    """At x3 a crop from LR pixel (8, 4) starts at output pixel (24, 12); away from its edges it is the whole."""
+    model, image = make_model(), picture(40, 40)
+    whole = enlarge(model, image, (120, 120))
+    crop = enlarge(model, image[:, :, 8:40, 4:40], (96, 108), origin=patch_origin((24, 12), 3))
+    margin = 3 * (model.halo + 2)
+    inner = (slice(None), slice(None), slice(margin, 96), slice(margin, 108))
+    assert (crop[inner] - whole[:, :, 24:, 12:][inner]).abs().max() <= 1e-6
+    with pytest.raises(BadValue, match="y = 25 is not a multiple of the patch of 3: use 24"):
+        patch_origin((25, 12), 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 50), (300, 2)])
+@pytest.mark.parametrize("prior", [None, "unet", "swin_latent"])
+def test_tiny_and_thin_pictures_work(size: tuple[int, int], prior: str | None) -> None:
+    for encoder in (EDSR, SWINIR):
+        out = enlarge(make_model(encoder, prior=prior), picture(*size), (size[0] * 4, size[1] * 4))
+        assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_grey_and_alpha_come_back_as_they_went(channels: int) -> None:
+    model, image = make_model(), picture(12, 10, channels)
+    out = enlarge(model, image, (30, 27), 5)
+    assert out.shape == (1, channels, 30, 27)
+    if channels in (2, 4):
+        alpha = torch.nn.functional.interpolate(image[:, -1:], (30, 27), mode="bilinear")
+        assert (out[:, -1:] - alpha).abs().max() < 1e-6
+        colour = enlarge(model, image[:, :-1], (30, 27), 5)
+        assert torch.equal(out[:, :-1], colour)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.4])
+def test_masks_of_zero_one_and_half(value: float) -> None:
+    model, image = make_model(), picture(14, 15)
+    grid = Grid((14, 15), (40, 44), 3)
+    latent = NoiseLatent(grid, model.hash)
+    mask = torch.full((1, 40, 44), value)
+    masked = upscale(Features(model, image), latent, Amount(0.8, mask), 9)
+    plain = upscale(Features(model, image), latent, Amount(0.8 * value))
+    assert (masked - plain).abs().max() <= 1e-6
+    assert check_mask(torch.ones(7, 9), grid).shape == (1, 40, 44)
+    with pytest.raises(BadShape, match=r"\(3,\)"):
+        check_mask(torch.ones(3), grid)
+
+
+def test_a_reference_comes_back_from_its_latent() -> None:
+    model, image = make_model(), picture(16, 12)
+    grid = Grid((16, 12), (50, 37), 3)
+    reference = picture(50, 37, seed=8)
+    features = Features(model, image)
+    z = encode_reference(features, grid, reference, 7)
+    again = upscale(features, ArrayLatent(grid, model.hash, z, "reference"), Amount())
+    assert (again - reference).abs().max() < 1e-5
+
+
+def test_a_latent_of_another_model_or_grid_is_refused() -> None:
+    grid = Grid((10, 10), (20, 20), 3)
+    with pytest.raises(BadValue, match=r"aaaa.*photo"):
+        check_latent(NoiseLatent(grid, "aaaa"), grid, "bbbb", "photo")
+    with pytest.raises(BadShape, match=r"\(20, 20\).*\(30, 30\)"):
+        check_latent(NoiseLatent(grid, "aaaa"), Grid((10, 10), (30, 30), 3), "aaaa", "photo")
+
+
+def test_half_precision_stays_close() -> None:
+    image = picture(24, 24)
+    exact = enlarge(make_model(), image, (72, 72), amount=0.0)
+    half = enlarge(make_model(dtype=torch.bfloat16), image, (72, 72), amount=0.0)
+    assert -10 * math.log10(float((exact - half).square().mean())) > 40
+
+
+def test_progress_counts_every_block_and_may_cancel() -> None:
+    model, image = make_model(), picture(30, 30, batch=2)
+    grid = Grid((30, 30), (60, 60), 3)
+    latent, features = NoiseLatent(grid, model.hash), Features(model, image)
+    calls: list[tuple[int, int]] = []
+    upscale(features, latent, Amount(), 10, lambda done, total, preview: calls.append((done, total)))
+    total = 2 * len(plan_for(features, latent, 10))
+    assert calls == [(n + 1, total) for n in range(total)]
+
+    def stop(done: int, total: int, preview: object) -> None:
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        upscale(features, latent, Amount(), 10, stop)
+
+
+def test_out_of_memory_halves_the_block_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linf_nodes.pipeline import render
+
+    model, image = make_model(), picture(200, 150)
+    plain = enlarge(model, image, (400, 300))
+    real, sizes = render._texture, []
+
+    def scarce(scene: object, latent: object, item: int, amount: object, block: Block) -> torch.Tensor:
+        sizes.append(block.size)
+        if block.size[0] > 80:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(scene, latent, item, amount, block)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(render, "_texture", scarce)
+    assert (enlarge(model, image, (400, 300)) - plain).abs().max() <= 1e-6
+    assert len(sizes) > 4
+
+    def never(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(render, "_texture", never)
+    with pytest.raises(OutOfMemory, match="does not fit into the memory"):
+        enlarge(model, image, (400, 300))
+
+
+def test_pixels_that_are_not_numbers_are_refused() -> None:
+    image = picture(8, 8)
+    image[0, 0, 2, 3] = math.nan
+    with pytest.raises(BadValue, match="1 pixels that are NaN or infinite"):
+        enlarge(make_model(), image, (16, 16))
+    with pytest.raises(BadShape, match="5"):
+        enlarge(make_model(), picture(8, 8, 5), (16, 16))
