@@ -98,7 +98,7 @@ class _Drive:
         size = (features.shape[-2], features.shape[-1])
         corners = official_corners(self.coord, size)
         cell = tensors.get("in.cell_eff", tensors["in.cell"])
-        phase = self.net.phase(cell * torch.tensor(size, dtype=torch.float32))
+        phase = self.net.phases(cell * torch.tensor(size, dtype=torch.float32))
         fields = self.net.fields(features)
         parts = (slice(i, i + QUERIES) for i in range(0, len(self.coord), QUERIES))
         self.condition: Condition = self.net.imnet.condition(

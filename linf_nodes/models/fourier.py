@@ -1,6 +1,5 @@
 """The Fourier feature ensemble of LINF (CVPR 2023, eqs 5-9): what a query point sees of the LR feature map."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -55,9 +54,10 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
     Parameters
     ----------
     fields
-        `[cells, 2 * hidden]`: per LR cell the amplitudes, then the frequencies (first half y, second half x).
+        `[cells, 2 * hidden]`: per LR cell the amplitudes, then the frequencies (first half y, second half x), in
+        radians per half LR pixel.
     phase
-        `[1 or q, hidden / 2]`, from the query's cell size.
+        `[1 or q, hidden / 2]` in radians, from the query's cell size.
     corners
         Of q queries.
     work
@@ -73,7 +73,7 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
     q, half = len(corners.cell), phase.shape[-1]
     seen = fields.index_select(0, corners.cell.flatten()).view(q, 4, 4, half)
     angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
-    angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1)) * math.pi
+    angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1))
     amplitude = seen[:, :, :2] * corners.weight.view(q, 4, 1, 1)
     return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1)
 
@@ -84,7 +84,7 @@ def _fourier_features_into(fields: Tensor, phase: Tensor, corners: Corners, work
     torch.index_select(fields, 0, corners.cell.flatten(), out=seen)
     seen = seen.view(q, 4, 4, half)
     torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1), out=angle)
-    angle.addcmul_(seen[:, :, 3], corners.rel_x.unsqueeze(-1)).mul_(math.pi)
+    angle.addcmul_(seen[:, :, 3], corners.rel_x.unsqueeze(-1))
     for i, function in enumerate((torch.cos, torch.sin)):
         torch.mul(function(angle, out=wave), seen[:, :, i], out=basis[:, :, i])
     return basis.mul_(corners.weight.view(q, 4, 1, 1)).flatten(1)

@@ -1,5 +1,6 @@
 """LINF: encoder, local implicit Fourier module, conditional flow (Yao et al., CVPR 2023)."""
 
+import math
 from itertools import pairwise
 from typing import Protocol
 
@@ -68,7 +69,14 @@ class LINF(nn.Module):
         weight = torch.cat((self.coef.weight, self.freq.weight))
         bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[arg-type]
         both = torch.conv2d(feat, weight, bias, padding=1)
-        return both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
+        rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim).float()
+        rows[:, self.hidden_dim :] *= math.pi
+        return rows
+
+    def phases(self, rel_cell: Tensor) -> Tensor:
+        """Phases `[q, hidden / 2]` in radians of cell sizes `rel_cell [q, 2]` (y, x), 2 per LR pixel (eq. 7)."""
+        phase: Tensor = self.phase(rel_cell)
+        return phase.float() * math.pi
 
     def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""

@@ -46,13 +46,13 @@ class Scene:
         x = x.shifted(cols.start)
         whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
         near, features = self._features_around(whole)
-        phase = linf.phase(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
+        phase = linf.phases(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
         work: Workspace | None = None
         for strip in _strips(block, CELLS // cols.size * self.grid.scale[0] / self.grid.patch):
             y = self.grid.centres(0, *strip.rows)
             lr = Block(Span(*y.span()), cols)
             wide = lr.grown(1, self.grid.lr_size)
-            fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide)).float()
+            fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide))
             work = work or Workspace(QUERIES, fields)
             y = y.shifted(lr.rows.start)
             for run in _runs(strip):

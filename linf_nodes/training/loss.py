@@ -21,7 +21,7 @@ def losses(model: LINF, batch: Batch, autocast: torch.dtype | None) -> Losses:
     device = batch.lr.device.type
     with torch.autocast(device, autocast, enabled=autocast is not None):
         lr = batch.lr.contiguous(memory_format=torch.channels_last)
-        phase = model.phase(batch.rel_cell)
+        phase = model.phases(batch.rel_cell)
         info = model.info(model.fields(model.encode(lr)), phase, batch.corners)
     with torch.autocast(device, enabled=False):
         cond = model.imnet.condition(info.float())
