@@ -4,8 +4,8 @@
 
 A full-size network sees a picture whole, and once more through a 16-pixel window with a halo. The difference is that
 of the finished x2 picture, in units of its range [0, 1]. No published weights can be bundled, so two random draws
-stand in: torch's own initialisation, and one with unit gain in every layer, which carries far more signal to its
-border than a trained network does.
+stand in: torch's own initialisation, and one with weights of standard deviation 0.7 / sqrt(fan-in), in which far
+pixels count for more.
 """
 
 import argparse
@@ -22,12 +22,12 @@ ENCODERS = {"EDSR-baseline": "edsr-baseline", "RDN B": "rdn", "RRDB": "rrdb", "S
 PRIORS = {"U-Net": "unet", "EDSR latent": "edsr-baseline-latent", "Swin latent": "swin_latent"}
 
 
-def unit_gain(net: Any) -> None:
+def high_gain(net: Any) -> None:
     import torch
 
     for layer in net.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            torch.nn.init.normal_(layer.weight, std=0.7 / layer.weight[0].numel() ** 0.5)
 
 
 def networks(encoder: str, prior: str | None) -> Iterator[tuple[str, Any]]:
@@ -36,12 +36,12 @@ def networks(encoder: str, prior: str | None) -> Iterator[tuple[str, Any]]:
     from linf_nodes.models.spec import Spec, build_linf, build_prior
     from linf_nodes.pipeline.model import LinfModel, prepare
 
-    for draw in ("torch's", "unit gain"):
+    for draw in ("torch's", "gain 0.7"):
         torch.manual_seed(1)
         linf = build_linf(Spec("linf-patch", {"encoder_spec": {"name": encoder, "args": {}}, "patch_size": 3}))
         latent = build_prior(Spec(prior, {"in_chans": 27})) if prior else None
-        if draw == "unit gain":
-            unit_gain(latent if latent is not None else linf.encoder)
+        if draw == "gain 0.7":
+            high_gain(latent if latent is not None else linf.encoder)
         device = torch.device("cpu")
         yield draw, LinfModel(*prepare(linf, latent, device, torch.float32), "", "", device, torch.float32)
 
@@ -106,10 +106,17 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=144)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    lines = ["# How far a tile must see\n", "`python benchmarks/halo.py`: " + " ".join((__doc__ or "").split("\n\n")[2].split()), ""]
+    lines = [
+        "# How far a tile must see\n",
+        "`python benchmarks/halo.py`: " + " ".join((__doc__ or "").split("\n\n")[2].split()),
+        "",
+    ]
     for what, names, row in (("encoder", ENCODERS, encoder_row), ("prior", PRIORS, prior_row)):
         unit = "LR pixels" if what == "encoder" else "latents"
-        lines += [f"| {what}, weights | " + " | ".join(f"halo {h} {unit}" for h in HALOS[what]) + " |", "|---" * (len(HALOS[what]) + 1) + "|"]
+        lines += [
+            f"| {what}, weights | " + " | ".join(f"halo {h} {unit}" for h in HALOS[what]) + " |",
+            "|---" * (len(HALOS[what]) + 1) + "|",
+        ]
         for name in names:
             lines += row(name, options.side)
             sys.stderr.write(lines[-1] + "\n")

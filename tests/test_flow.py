@@ -5,7 +5,11 @@ import torch
 from torch import Tensor
 
 from linf_nodes.errors import UnsupportedWeights
+from linf_nodes.models.checkpoint import build, read_weights
 from linf_nodes.models.flow import AffineFlow, Condition
+from linf_nodes.pipeline.cells import corners_of_rectangle
+from linf_nodes.pipeline.grid import Grid
+from linf_nodes.pipeline.store import available_models
 
 DIM, LAYERS, QUERIES = 12, 5, 40
 
@@ -95,3 +99,23 @@ def test_a_singular_matrix_is_refused(flow: AffineFlow, cond: Condition) -> None
     flow.linears[0]._weight.zero_()  # type: ignore[operator]
     with pytest.raises(UnsupportedWeights, match="no inverse"):
         flow.inverse(vectors(), cond)
+
+
+def test_trained_weights_invert_in_float64() -> None:
+    """On the bundled model, with the conditions of a real crop's worth of random features."""
+    models = available_models()
+    if "photo" not in models:
+        pytest.skip("the bundled weights are not there")
+    linf, _ = build(read_weights(models["photo"]))
+    linf = linf.double().requires_grad_(False).train(False)
+    picture = torch.rand(1, 3, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    fields = linf.fields(linf.encode(2 * picture - 1))
+    grid = Grid((24, 24), (70, 61), linf.patch_size)
+    corners = corners_of_rectangle(grid.centres(0, 0, grid.patches[0]), grid.centres(1, 0, grid.patches[1]), 24)
+    wide = type(corners)(*(t.double() if t.is_floating_point() else t for t in corners))
+    phase = linf.phases(torch.tensor([grid.rel_cell], dtype=torch.float64))
+    cond = linf.imnet.condition(linf.info(fields, phase, wide))
+    x = 0.2 * torch.randn(len(cond.scale), linf.dim, dtype=torch.float64)
+    z, _ = linf.imnet(x, cond)
+    assert (linf.imnet.inverse(z, cond) - x).abs().max() < 1e-10
+    assert (linf.imnet.mean(cond) + linf.imnet.detail(z, cond) - x).abs().max() < 1e-10

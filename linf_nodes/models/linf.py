@@ -69,14 +69,14 @@ class LINF(nn.Module):
         weight = torch.cat((self.coef.weight, self.freq.weight))
         bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[arg-type]
         both = torch.conv2d(feat, weight, bias, padding=1)
-        rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim).float()
+        rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
+        rows = _single(rows)
         rows[:, self.hidden_dim :] *= math.pi
         return rows
 
     def phases(self, rel_cell: Tensor) -> Tensor:
         """Phases `[q, hidden / 2]` in radians of cell sizes `rel_cell [q, 2]` (y, x), 2 per LR pixel (eq. 7)."""
-        phase: Tensor = self.phase(rel_cell)
-        return phase.float() * math.pi
+        return _single(self.phase(rel_cell)) * math.pi
 
     def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""
@@ -84,3 +84,8 @@ class LINF(nn.Module):
         # oneDNN runs a channels-last 1x1 convolution about twice as fast as the CPU's float32 matrix product
         row = seen.to(self.coef.weight.dtype).view(1, 1, *seen.shape).permute(0, 3, 1, 2)
         return self.layers(row).permute(0, 2, 3, 1).flatten(0, 2)  # type: ignore[no-any-return]
+
+
+def _single(x: Tensor) -> Tensor:
+    """Half precision made float32: waves are evaluated in float32 at least."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()

@@ -10,9 +10,10 @@ from .. import __version__
 from ..errors import BadWorkflow
 from ..pictures import Picture, read_picture, write_picture
 from ..pipeline.model import LinfModel
-from .graph import Graph, Step, read_graph
+from .graph import Graph, read_graph
 from .image_nodes import LOAD, PREVIEW, SAVE
 from .runner import Progress, Scheduler, run
+from .step import Step
 from .tensors import Levels, image_of, mask_of, picture_of
 
 Bindings = Mapping[str, str | os.PathLike[str]]

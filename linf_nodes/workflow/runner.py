@@ -3,16 +3,18 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from dask.base import compute
-from dask.delayed import Delayed, delayed
 from torch import Tensor
 
 from ..errors import BadWorkflow, Cancelled, LinfError
-from .graph import Graph, Step
+from .graph import Graph
 from .image_nodes import LOAD
+from .step import Step
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
 
 Progress = Callable[[int, int, Any], None]
 Values = tuple[Any, ...]
@@ -51,6 +53,8 @@ def run(
     LinfError
         Whatever a step raises, its node named.
     """
+    from dask.base import compute  # late, as below: most commands run no graph
+
     wanted = [step.id for step in graph.outputs]
     wanted += [i for i in keep if i not in wanted]
     steps = graph.needed(wanted)
@@ -63,7 +67,9 @@ def run(
 
 def _tasks(
     steps: Iterable[Step], pictures: Mapping[str, tuple[Tensor, Tensor]], tally: "_Tally | None"
-) -> dict[str, Delayed]:
+) -> "dict[str, Delayed]":
+    from dask.delayed import delayed
+
     tasks: dict[str, Delayed] = {}
     for step in steps:
         if step.node.id == LOAD and step.id not in pictures:

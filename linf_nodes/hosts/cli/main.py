@@ -20,6 +20,7 @@ COMMANDS = {
     "info": "say what is in a picture, weights or latent file",
     "convert": "turn a published checkpoint into a safetensors file",
     "verify": "run reference vectors and report the worst errors",
+    "evaluate": "measure a model on pictures with known high resolution",
 }
 
 STOPPED = 130

@@ -1,0 +1,110 @@
+"""What the options of `linf upscale` ask for, and how it is made and recorded."""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...catalogue import NODES
+from ...errors import BadValue
+from ...pictures import Depth, Picture, check_target, write_picture
+from ...pipeline.grid import Size, output_size
+from ...pipeline.model import LinfModel
+from ...workflow.tensors import Levels, image_of, picture_of
+from .jobs import Job
+from .options import Values, default_of, read_options
+from .progress import Bar
+from .talk import say
+
+LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """What the options ask for."""
+
+    values: Values
+    seeds: range
+    depth: Depth | None
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Enlargement":
+        """Read the options; raises `BadValue` when there are not so many seeds."""
+        values = read_options(args, UPSCALE)
+        first = values.get("seed", default_of(UPSCALE, "seed"))
+        last = first + (args.samples or 1)
+        next(i for i in UPSCALE.inputs if i.name == "seed").checked(last - 1)
+        return cls(values, range(first, last), args.depth)
+
+    def option(self, name: str) -> Any:
+        """What was given for an input of Upscale, or its default."""
+        return self.values.get(name, default_of(UPSCALE, name))
+
+    def hr_size(self, picture: Picture) -> Size:
+        """Height and width of the result."""
+        h, w = picture.pixels.shape[:2]
+        size = self.option("height"), self.option("width")
+        return output_size((h, w), self.option("scale"), self.option("scale_x"), size, self.option("megapixels"))
+
+    def check(self, picture: Picture, job: Job) -> None:
+        """Refuse a size, or a format of the result, that cannot be."""
+        size = self.hr_size(picture)
+        for target in job.targets:
+            check_target(picture, target, size, self.depth)
+
+    def check_model(self, model: LinfModel, drawn_options: bool) -> None:
+        """Refuse draws of a latent that is predicted; remark on options that change nothing then."""
+        if not self._learned(model):
+            return
+        if len(self.seeds) > 1:
+            raise BadValue(
+                f"the learned prior of {model.name!r} predicts one picture, so --samples {len(self.seeds)} would be "
+                "copies: add --latent noise."
+            )
+        if drawn_options:
+            say(f"note: {model.name!r} predicts its latent, so --temperature and seeds change nothing; see --latent")
+
+    def enlarge(self, model: LinfModel, picture: Picture, source: Path, target: Path, seed: int) -> Values:
+        """Write one result; returns what is to be said of it."""
+        start = time.perf_counter()
+        levels = Levels.of(picture)
+        inputs = {**self.values, "linf_model": model, "image": image_of(picture, levels), "seed": seed}
+        with Bar(target.name) as bar:
+            image = UPSCALE(inputs, bar)
+        recipe = self._recipe(model, picture, seed)
+        if not levels.usual:
+            recipe["levels"] = [levels.low, levels.high]
+        write_picture(picture_of(image, picture, levels, self.depth), target, depth=self.depth, recipe=recipe)
+        seconds = round(time.perf_counter() - start, 3)
+        facts = {"path": str(target), "source": str(source), "seconds": seconds, "device": str(model.device)}
+        return {**facts, "dtype": recipe["precision"], **recipe}
+
+    def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
+        lr, hr = picture.pixels.shape[:2], self.hr_size(picture)
+        scale = [o / i for o, i in zip(hr, lr, strict=True)]
+        drawn = not self._learned(model)
+        temperature = self.option("temperature")
+        if self.option("auto_temperature"):
+            temperature = model.temperature(max(scale))
+        return {
+            "program": "linf-nodes",
+            "version": __version__,
+            "command": "upscale",
+            "model": model.name,
+            "model_hash": model.hash,
+            "scale": scale,
+            "lr_size": list(lr),
+            "hr_size": list(hr),
+            "latent": "noise" if drawn else "prior",
+            "temperature": temperature if drawn else None,
+            "strength": None if drawn else self.option("strength"),
+            "seed": seed if drawn else None,
+            "frame": self.option("frame") if drawn else None,
+            "precision": str(model.dtype).removeprefix("torch."),
+        }
+
+    def _learned(self, model: LinfModel) -> bool:
+        latent = self.option("latent")
+        return bool(latent == "prior" or (latent == "auto" and model.prior is not None))
