@@ -170,9 +170,9 @@ def report(repeat: int, threads: int) -> str:
     lines = [
         "# Speed and memory\n",
         f"`python benchmarks/speed.py --repeat {repeat} --threads {threads}` on {processor()}, {threads} threads,",
-        f"torch {torch.__version__}. {LR}x{LR} enlarged 4 times, median of {repeat} runs after 3, quartiles in brackets.",
-        "GFLOP are those of the published code (multiply and add are two); the rate is this machine's float32 64-channel",
-        "3x3 convolution in the same process; memory is the peak above the idle process with its weights.\n",
+        f"torch {torch.__version__}. {LR}x{LR} enlarged 4 times, median of {repeat} runs after 3, quartiles in",
+        "brackets. GFLOP are those of the published code (multiply and add are two); the rate is this machine's",
+        "float32 64-channel 3x3 convolution in the same process; memory is the peak above the idle process with its weights.\n",
         "| model | precision | seconds | rate GFLOP/s | share of rate | floor | memory MB | a third of the published |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -189,11 +189,11 @@ def report(repeat: int, threads: int) -> str:
     large, half, first = (alone([t], threads) for t in ("large", "half", "first"))
     lines += [
         "",
-        f"- 1024x1024 enlarged 4 times with EDSR-baseline 3x3: {large['seconds']:.1f} s, {large['total']:.0f} MB in all "
-        "(at most 1500).",
+        f"- 1024x1024 enlarged 4 times with EDSR-baseline 3x3: {large['seconds']:.1f} s, {large['total']:.0f} MB "
+        "in all (at most 1500).",
         f"- PSNR of bfloat16 against float32, bundled `photo`: {half['psnr']:.1f} dB (at least 45).",
-        f"- Time to first pixel, imports and weights included: {first['seconds']:.2f} s, worst of 5 {first['worst']:.2f} s "
-        "(at most 3).",
+        f"- Time to first pixel, imports and weights included: {first['seconds']:.2f} s, worst of 5 "
+        f"{first['worst']:.2f} s (at most 3).",
         "",
     ]
     return "\n".join(lines)

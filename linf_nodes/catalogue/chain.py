@@ -1,16 +1,12 @@
-"""The pipeline as nodes: load, encode, latent, inverse, compose; and the one-click chain."""
+"""The pipeline as nodes: encode, latent, inverse, compose."""
 
-from typing import Annotated
-
-from ..errors import BadShape, BadValue
+from ..errors import BadValue
 from ..pipeline import composition, features, render
-from ..pipeline import upscale as whole
-from ..pipeline.device import DTYPES, resolve_device, resolve_dtype
 from ..pipeline.grid import Grid, output_size
 from ..pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from ..pipeline.reference import encode_reference as encode_picture
-from ..pipeline.render import Amount, Progress
-from ..pipeline.store import STORE, available_models
+from ..pipeline.render import Progress
+from .amount import amount_of
 from .node import node
 from .types import (
     Features,
@@ -29,36 +25,6 @@ from .types import (
     Texture,
     Tile,
 )
-
-_SEARCH = ("upscale", "upscaler", "super resolution", "hires", "enlarge image", "increase resolution")
-
-
-def _models() -> list[str]:
-    return list(available_models())
-
-
-@node("Load LINF Model", ("linf_model",), aliases=("checkpoint", "weights"))
-def load_model(
-    model: Annotated[str, {"choices": _models}] = "photo",
-    prior: str = "auto",
-    device: str = "auto",
-    precision: Annotated[str, {"choices": ("auto", *DTYPES)}] = "auto",
-) -> Model:
-    """Load a model once, however many nodes ask for it.
-
-    Parameters
-    ----------
-    model
-        Name of a bundled model or of a file in the models folder, or a path.
-    prior
-        auto: the model's own learned prior; none; or the name or path of another file that holds one.
-    device
-        auto, cpu, cuda, cuda:1 or mps.
-    precision
-        Of the encoder and the MLP; the flow always computes in float32. auto: half precision on a GPU only.
-    """
-    place = resolve_device(device)
-    return STORE.get(model, prior, place, resolve_dtype(precision, place))
 
 
 @node("Encode LR", ("features",))
@@ -207,77 +173,8 @@ def compose(
     mask
         Multiplies the amount pixel by pixel.
     """
-    amount = _amount(texture.features, texture.grid, texture.kind, temperature, auto_temperature, strength, mask)
+    amount = amount_of(texture.features, texture.grid, texture.kind, temperature, auto_temperature, strength, mask)
     return composition.compose(texture, amount)
-
-
-@node("Upscale", ("upscaled",), aliases=_SEARCH)
-def upscale(
-    linf_model: Model,
-    image: Image,
-    scale: Scale = 4.0,
-    latent: Annotated[str, {"choices": ("auto", "prior", "noise")}] = "auto",
-    temperature: Temperature = 0.5,
-    auto_temperature: bool = True,
-    strength: Strength = 1.0,
-    seed: Seed = 0,
-    frame: Frame = 0,
-    scale_x: ScaleX = 0.0,
-    height: Pixels = 0,
-    width: Pixels = 0,
-    megapixels: Megapixels = 0.0,
-    tile: Tile = 0,
-    origin_y: Pixels = 0,
-    origin_x: Pixels = 0,
-    mask: Mask | None = None,
-    progress: Progress | None = None,
-) -> Image:
-    """Enlarge a picture to any size in one step: exactly the chain of the other nodes, holding one window at a time.
-
-    Parameters
-    ----------
-    linf_model
-        From Load LINF Model.
-    image
-        The picture to be enlarged; grey, RGB, with or without alpha.
-    scale
-        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
-    latent
-        prior: predict the latent; noise: draw it; auto: predict it where the model has a learned prior.
-    temperature
-        Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.
-    auto_temperature
-        Use the temperature on the weights' card for this scale instead.
-    strength
-        Amount of a learned prior's detail.
-    seed
-        Names the draw; it means the same on every device.
-    frame
-        Another draw of the same seed, for frames of a film or planes of a stack.
-    scale_x
-        Enlargement of the width; 0: the same as scale.
-    height, width
-        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
-    megapixels
-        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
-    tile
-        Side of the tiles in input pixels; 0 chooses. The picture does not depend on it.
-    origin_y, origin_x
-        First output pixel of this picture within a whole that it was cropped from; a multiple of the patch.
-    mask
-        Multiplies the amount of detail pixel by pixel.
-    """
-    seen = features.Features(linf_model, image)
-    features.check_image(image)
-    size = (height, width)
-    learned = latent == "prior" or (latent == "auto" and linf_model.prior is not None)
-    z: Latent
-    if learned:
-        z = learned_prior(seen, scale, scale_x, *size, megapixels)
-    else:
-        z = sample_latent(seen, scale, seed, frame, scale_x, *size, megapixels, origin_y, origin_x)
-    amount = _amount(seen, z.grid, z.kind, temperature, auto_temperature, strength, mask)
-    return whole.upscale(seen, z, amount, tile or None, progress)
 
 
 @node("Uncertainty", ("deviation",), aliases=("confidence", "error bars"))
@@ -312,41 +209,5 @@ def uncertainty(
     return composition.uncertainty(features, grid, tile or None, progress)
 
 
-@node("Model Cache", ("report",), aliases=("memory", "unload"))
-def model_cache(release: bool = False) -> str:
-    """Say which models are loaded and how many bytes they hold.
-
-    Parameters
-    ----------
-    release
-        Forget them all first.
-    """
-    freed = STORE.release() if release else 0
-    lines = [f"{m.name} {m.hash} on {m.device} in {m.dtype}: {m.nbytes / 1e6:.1f} MB" for m in STORE.held()]
-    head = [f"released {freed / 1e6:.1f} MB"] if release else []
-    return "\n".join(head + (lines or ["no model is loaded"]))
-
-
 def _grid(features: Features, hr_size: tuple[int, int]) -> Grid:
     return Grid(features.lr_size, hr_size, features.model.patch)
-
-
-def _amount(
-    features: Features,
-    grid: Grid,
-    kind: str,
-    temperature: float,
-    auto_temperature: bool,
-    strength: float,
-    mask: Mask | None,
-) -> Amount:
-    value = strength
-    if kind == "drawn":
-        value = features.model.temperature(max(grid.scale)) if auto_temperature else temperature
-    if mask is None:
-        return Amount(value)
-    if len(mask) not in (1, len(features.image)) and mask.ndim == 3:
-        raise BadShape(
-            f"The mask has {len(mask)} pictures, the batch {len(features.image)}: give one mask, or one each."
-        )
-    return Amount(value, render.check_mask(mask, grid))

@@ -33,14 +33,14 @@ def bilinear_matrix(n_in: int, n_out: int, device: torch.device) -> Tensor:
 
 
 def reduce(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
-    """Antialiased bicubic reduction of `[c, h, w]` in [0, 1] to `n_out`, rounded to 8 bits as an LR file would be."""
-    y = bicubic_matrix(picture.shape[1], n_out[0], picture.device)
-    x = bicubic_matrix(picture.shape[2], n_out[1], picture.device)
+    """Antialiased bicubic reduction of `[..., h, w]` in [0, 1] to `n_out`, rounded to 8 bits as an LR file would be."""
+    y = bicubic_matrix(picture.shape[-2], n_out[0], picture.device)
+    x = bicubic_matrix(picture.shape[-1], n_out[1], picture.device)
     return (y @ picture @ x.T).mul(255).round().clamp(0, 255).div(255)
 
 
 def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
-    """Bilinear enlargement of `[c, h, w]` to `n_out`: the base that the texture is added to."""
-    y = bilinear_matrix(picture.shape[1], n_out[0], picture.device)
-    x = bilinear_matrix(picture.shape[2], n_out[1], picture.device)
+    """Bilinear enlargement of `[..., h, w]` to `n_out`: the base that the texture is added to."""
+    y = bilinear_matrix(picture.shape[-2], n_out[0], picture.device)
+    x = bilinear_matrix(picture.shape[-1], n_out[1], picture.device)
     return y @ picture @ x.T

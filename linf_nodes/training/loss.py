@@ -1,30 +1,110 @@
-"""Loss terms of LINF training (CVPR 2023, eq. 10)."""
+"""Loss terms: of LINF (CVPR 2023, eq. 10) and of the learned prior (LINF-LP, CVPR 2024, eqs 6-8)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.flow import Condition
+from ..models.fourier import Corners
+from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
+from ..pipeline.prior import initial_residual
 from .batch import Batch
+from .degrade import enlarge
+from .grid_batch import GridBatch
+
+Terms = dict[str, Tensor]
+Distance = Callable[[Tensor, Tensor], Tensor]
+Autocast = torch.dtype | None
 
 
-class Losses(NamedTuple):
-    """`nll`: mean negative log-likelihood per query in nats; `l1`: mean |mu - texture| in the [-1, 1] domain."""
+def texture_terms(model: LINF, batch: Batch, autocast: Autocast) -> Terms:
+    """Stage 1. `l1`: mean |mu - texture| in the [-1, 1] domain; `nll`: mean over queries in nats.
 
-    nll: Tensor
-    l1: Tensor
-
-
-def losses(model: LINF, batch: Batch, autocast: torch.dtype | None) -> Losses:
-    """Both terms of one batch. The encoder and the MLP may run in `autocast`; the flow is always float32."""
-    device = batch.lr.device.type
-    with torch.autocast(device, autocast, enabled=autocast is not None):
-        lr = batch.lr.contiguous(memory_format=torch.channels_last)
-        phase = model.phases(batch.rel_cell)
-        info = model.info(model.fields(model.encode(lr)), phase, batch.corners)
-    with torch.autocast(device, enabled=False):
-        cond = model.imnet.condition(info.float())
+    The encoder and the MLP may run in `autocast`; the flow is always float32.
+    """
+    cond = condition(model, batch.lr, batch.rel_cell, batch.corners, autocast)
+    with torch.autocast(batch.lr.device.type, enabled=False):
         nll = -model.imnet.log_prob(batch.texture, cond).mean()
         l1 = (model.imnet.mean(cond) - batch.texture).abs().mean()
-    return Losses(nll, l1)
+    return {"l1": l1, "nll": nll}
+
+
+def picture_terms(model: LINF, batch: GridBatch, z: Tensor, distance: Distance | None, autocast: Autocast) -> Terms:
+    """Stage 2 (eq. 10): the terms of stage 1 over whole crops, and `perceptual` of the picture drawn with `z [q, d]`."""
+    device = batch.hr.device.type
+    cond = condition(model, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
+    with torch.autocast(device, enabled=False):
+        texture = to_rows(2 * (batch.hr - batch.base), model.patch_size)
+        nll = -model.imnet.log_prob(texture, cond).mean()
+        l1 = (model.imnet.mean(cond) - texture).abs().mean()
+        terms = {"l1": l1, "nll": nll}
+        drawn = to_pictures(model.imnet.inverse(z, cond), batch, model.patch_size) if distance else None
+    if distance and drawn is not None:
+        with torch.autocast(device, autocast, enabled=autocast is not None):
+            terms["perceptual"] = distance(drawn, batch.hr)
+    return terms
+
+
+def prior_terms(
+    linf: LINF, prior: LatentPrior, batch: GridBatch, latent: bool, distance: Distance | None, autocast: Autocast
+) -> Terms:
+    """The learned prior over a frozen LINF in eval mode.
+
+    `l1`: mean |picture - HR| in the [-1, 1] domain; `perceptual` of the pictures, when there is a `distance` (eq. 7);
+    `latent`, when asked for: mean |learned z - z of the HR picture| (eq. 6).
+    """
+    device = batch.hr.device.type
+    with torch.no_grad():
+        cond = condition(linf, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
+        initial = linf.imnet(to_rows(2 * initial_prior(batch), linf.patch_size), cond)[0]
+        wanted = linf.imnet(to_rows(2 * (batch.hr - batch.base), linf.patch_size), cond)[0] if latent else None
+    learned = predict(prior, initial, batch, autocast)
+    with torch.autocast(device, enabled=False):
+        picture = to_pictures(linf.imnet.inverse(learned, cond), batch, linf.patch_size)
+        terms = {"l1": 2 * (picture - batch.hr).abs().mean()}
+        if wanted is not None:
+            terms["latent"] = (learned - wanted).abs().mean()
+    if distance is not None:
+        with torch.autocast(device, autocast, enabled=autocast is not None):
+            terms["perceptual"] = distance(picture, batch.hr)
+    return terms
+
+
+def condition(model: LINF, lr: Tensor, rel_cell: Tensor, corners: Corners, autocast: Autocast) -> Condition:
+    """The flow's condition at every query, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
+    with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):
+        feat = model.encode(lr.contiguous(memory_format=torch.channels_last))
+        info = model.info(model.fields(feat), model.phases(rel_cell), corners)
+    return model.imnet.condition(info.float())
+
+
+def initial_prior(batch: GridBatch) -> Tensor:
+    """The initial prior's residual `[b, 3, n, n]`: what is lost when the enlarged LR picture goes down and up again."""
+    flat = initial_residual(batch.lr.flatten(0, 1), batch.grid)
+    return enlarge(flat, batch.grid.hr_size).view(batch.hr.shape)
+
+
+def predict(prior: LatentPrior, initial: Tensor, batch: GridBatch, autocast: Autocast) -> Tensor:
+    """Learned latents `[q, d]` of the initial ones."""
+    rows, cols = batch.grid.patches
+    # the permuted view is what a channels-last map looks like in memory
+    maps = initial.view(len(batch.hr), rows, cols, -1).permute(0, 3, 1, 2)
+    lr = (2 * batch.lr - 1).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(batch.hr.device.type, autocast, enabled=autocast is not None):
+        learned: Tensor = prior(maps, lr)
+    return learned.float().permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def to_rows(pictures: Tensor, patch: int) -> Tensor:
+    """Textures `[b * p, 3 * patch**2]` of pictures `[b, 3, n, n]`, in the flow's order of components."""
+    return F.pixel_unshuffle(pictures, patch).permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def to_pictures(texture: Tensor, batch: GridBatch, patch: int) -> Tensor:
+    """Pictures `[b, 3, n, n]` in [0, 1] of textures in the [-1, 1] domain: the inverse of `to_rows`, and the base."""
+    rows, cols = batch.grid.patches
+    maps = texture.view(len(batch.hr), rows, cols, -1).permute(0, 3, 1, 2)
+    return batch.base + 0.5 * F.pixel_shuffle(maps, patch)

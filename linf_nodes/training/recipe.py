@@ -8,49 +8,115 @@ from typing import Any
 
 from ..errors import BadValue
 
+KINDS = ("linf", "prior")
+SCHEDULES = ("cosine", "multistep")
+
+_NUMBERS = (int, float)
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run. Paths are relative to the recipe file."""
+    """Everything that decides a run. Paths are relative to the recipe file; docs/training.md explains every key."""
 
     data: tuple[str, ...]
-    model: Mapping[str, Any]
     out: str
+    kind: str = "linf"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    prior: Mapping[str, Any] = field(default_factory=dict)
+    init: str = ""
+
     steps: int = 28_000
     batch: int = 16
     crop: int = 32
     queries: int = 256
-    scales: tuple[float, float] = (1.0, 4.0)
+    hr: int = 96
+    scales: tuple[float, ...] = (1.0, 4.0)
+    small: tuple[float, ...] = ()
+    small_until: float = 0.5
+
     lr: float = 1e-3
+    schedule: str = "cosine"
     warmup: int = 200
-    nll: float = 5e-4
-    l1: float = 1.0
+    milestones: tuple[float, ...] = (0.5, 0.75, 0.9)
+    gamma: float = 0.5
     clip: float = 1.0
     ema: float = 0.999
+    settle: float = 1.0
+
+    nll: float = 5e-4
+    l1: float = 1.0
+    latent: float = 0.0
+    perceptual: str = ""
+    perceptual_weight: float = 0.025
+    tau: float = 0.8
+
     seed: int = 1
     bfloat16: bool = True
     save_every: int = 500
     home: Path = field(default=Path(), compare=False)
 
     @classmethod
-    def read(cls, path: Path) -> "Recipe":
-        """Parse a recipe; an unknown key is named, with the known ones."""
+    def read(cls, path: Path, **changes: Any) -> "Recipe":
+        """Parse a recipe; `changes` replace its values.
+
+        Raises
+        ------
+        BadValue
+            When the file cannot be read, or a key is unknown, missing, or has a value that cannot be.
+        """
         try:
-            table = tomllib.loads(path.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise BadValue(f"The recipe {path} cannot be read: {error}.") from error
-        known = [f.name for f in fields(cls) if f.name != "home"]
+            table = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadValue(f"The recipe '{path}' cannot be read: {error}.") from error
+        known = {f.name: f for f in fields(cls) if f.name != "home"}
         for key in table:
             if key not in known:
-                raise BadValue(f"The recipe {path} has a key {key!r}; known keys are {', '.join(known)}.")
-        for key in ("data", "model", "out"):
+                raise BadValue(f"The recipe '{path}' has a key {key!r}; known keys are {', '.join(known)}.")
+        table |= changes
+        for key in ("data", "out"):
             if key not in table:
-                raise BadValue(f"The recipe {path} lacks the key {key!r}.")
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        return cls(**values, home=path.parent)
+                raise BadValue(f"The recipe '{path}' lacks the key {key!r}.")
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        recipe = cls(**values, home=path.parent)
+        recipe._check(path)
+        return recipe
 
     def folders(self) -> list[Path]:
+        """Folders of training pictures."""
         return [self.home / d for d in self.data]
 
     def folder(self) -> Path:
+        """Where the run's files go."""
         return self.home / self.out
+
+    def weights(self) -> Path | None:
+        """Weights to start from, or the frozen LINF of a prior."""
+        return self.home / self.init if self.init else None
+
+    def trunk(self) -> Path | None:
+        """The perceptual network."""
+        return self.home / self.perceptual if self.perceptual else None
+
+    def entry(self) -> dict[str, Any]:
+        """Every value as plain JSON."""
+        table = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "home"}
+        return {
+            k: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v for k, v in table.items()
+        }
+
+    def _check(self, path: Path) -> None:
+        for f in fields(self):
+            value, default = getattr(self, f.name), f.default
+            kind = bool if isinstance(default, bool) else type(default)
+            fits = isinstance(value, _NUMBERS if kind is float else kind) and (kind is bool or value is not True)
+            if kind in (bool, int, float, str, tuple) and not fits:
+                raise BadValue(f"The recipe '{path}' has {f.name} = {value!r}: give it like {default!r}.")
+        for name in ("steps", "batch", "crop", "queries", "hr", "save_every"):
+            if getattr(self, name) < (name != "steps"):
+                raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
+        for name, value, choices in (("kind", self.kind, KINDS), ("schedule", self.schedule, SCHEDULES)):
+            if value not in choices:
+                raise BadValue(f"The recipe '{path}' has {name} = {value!r}: use {' or '.join(choices)}.")
+        for name, pair in (("scales", self.scales), ("small", self.small or self.scales)):
+            if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
+                raise BadValue(f"The recipe '{path}' has {name} = {list(pair)}: give two numbers, 1 or more, in order.")

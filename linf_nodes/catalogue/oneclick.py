@@ -1,0 +1,96 @@
+"""The whole chain as one node."""
+
+from typing import Annotated
+
+from ..pipeline import features
+from ..pipeline import upscale as whole
+from ..pipeline.render import Progress
+from .amount import amount_of
+from .chain import learned_prior, sample_latent
+from .node import node
+from .types import (
+    Frame,
+    Image,
+    Latent,
+    Mask,
+    Megapixels,
+    Model,
+    Pixels,
+    Scale,
+    ScaleX,
+    Seed,
+    Strength,
+    Temperature,
+    Tile,
+)
+
+_SEARCH = ("upscale", "upscaler", "super resolution", "hires", "enlarge image", "increase resolution")
+
+
+@node("Upscale", ("upscaled",), aliases=_SEARCH)
+def upscale(
+    linf_model: Model,
+    image: Image,
+    scale: Scale = 4.0,
+    latent: Annotated[str, {"choices": ("auto", "prior", "noise")}] = "auto",
+    temperature: Temperature = 0.5,
+    auto_temperature: bool = True,
+    strength: Strength = 1.0,
+    seed: Seed = 0,
+    frame: Frame = 0,
+    scale_x: ScaleX = 0.0,
+    height: Pixels = 0,
+    width: Pixels = 0,
+    megapixels: Megapixels = 0.0,
+    tile: Tile = 0,
+    origin_y: Pixels = 0,
+    origin_x: Pixels = 0,
+    mask: Mask | None = None,
+    progress: Progress | None = None,
+) -> Image:
+    """Enlarge a picture to any size in one step: exactly the chain of the other nodes, holding one window at a time.
+
+    Parameters
+    ----------
+    linf_model
+        From Load LINF Model.
+    image
+        The picture to be enlarged; grey, RGB, with or without alpha.
+    scale
+        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
+    latent
+        prior: predict the latent; noise: draw it; auto: predict it where the model has a learned prior.
+    temperature
+        Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.
+    auto_temperature
+        Use the temperature on the weights' card for this scale instead.
+    strength
+        Amount of a learned prior's detail.
+    seed
+        Names the draw; it means the same on every device.
+    frame
+        Another draw of the same seed, for frames of a film or planes of a stack.
+    scale_x
+        Enlargement of the width; 0: the same as scale.
+    height, width
+        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
+    megapixels
+        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
+    tile
+        Side of the tiles in input pixels; 0 chooses. The picture does not depend on it.
+    origin_y, origin_x
+        First output pixel of this picture within a whole that it was cropped from; a multiple of the patch.
+    mask
+        Multiplies the amount of detail pixel by pixel.
+    """
+    seen = features.Features(linf_model, image)
+    features.check_image(image)
+    size = (height, width)
+    learned = latent == "prior" or (latent == "auto" and linf_model.prior is not None)
+    z: Latent
+    if learned:
+        z = learned_prior(seen, scale, scale_x, *size, megapixels)
+    else:
+        z = sample_latent(seen, scale, seed, frame, scale_x, *size, megapixels, origin_y, origin_x)
+    amount = amount_of(seen, z.grid, z.kind, temperature, auto_temperature, strength, mask)
+    return whole.upscale(seen, z, amount, tile or None, progress)

@@ -1,0 +1,73 @@
+"""One training batch of whole crops: every texture of a picture on its patch grid, all crops at one scale."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..models.fourier import Corners
+from ..pipeline.cells import corners_of_rectangle
+from ..pipeline.grid import Grid
+from .crops import generator_of, random_crop
+from .degrade import enlarge, reduce
+from .pack import Pack
+from .scales import Scales
+
+
+class GridBatch(NamedTuple):
+    """`hr [b, 3, n, n]` and `base`, its bilinear prediction from `lr [b, 3, m, m]`, all in [0, 1]; `corners` of b * p."""
+
+    hr: Tensor
+    lr: Tensor
+    base: Tensor
+    corners: Corners
+    rel_cell: Tensor
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class GridSampler:
+    """Draws batches from a pack: `size` HR pixels a side, a multiple of `patch`, and one scale for each batch.
+
+    Batch k is a pure function of (seed, k), so that a resumed run repeats nothing.
+    """
+
+    pack: Pack
+    seed: int
+    batch: int
+    size: int
+    patch: int
+    scales: Scales
+
+    def __call__(self, step: int) -> GridBatch:
+        """Batch number `step`."""
+        random = generator_of(self.seed, step)
+        low, high = self.scales.at(step)
+        scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
+        side = max(1, round(self.size / scale))
+        hr = torch.stack([random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)])
+        lr = reduce(hr, (side, side))
+        return grid_batch(hr, lr, self.patch)
+
+
+def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:
+    """The batch of HR pictures `[b, 3, n, n]`, n a multiple of `patch`, and their LR pictures `[b, 3, m, m]`."""
+    (n, m), b = (hr.shape[-1], lr.shape[-1]), len(hr)
+    grid = Grid((m, m), (n, n), patch)
+    corners = _corners(m, n, patch)
+    first = torch.arange(b)[:, None, None] * m**2
+    cell = (corners.cell + first).flatten(0, 1)
+    rest = (t.expand(b, -1, -1).flatten(0, 1) for t in corners[1:])
+    joined = Corners(*(t.to(hr.device) for t in (cell, *rest)))
+    rel_cell = torch.tensor([grid.rel_cell], dtype=torch.float32, device=hr.device)
+    return GridBatch(hr, lr, enlarge(lr, (n, n)), joined, rel_cell, grid)
+
+
+@lru_cache(maxsize=256)
+def _corners(m: int, n: int, patch: int) -> Corners:
+    """Of one picture."""
+    grid = Grid((m, m), (n, n), patch)
+    cells = grid.centres(0, 0, n // patch)
+    return corners_of_rectangle(cells, cells, m)
