@@ -172,7 +172,7 @@ def report(repeat: int, threads: int) -> str:
         f"`python benchmarks/speed.py --repeat {repeat} --threads {threads}` on {processor()}, {threads} threads,",
         f"torch {torch.__version__}. {LR}x{LR} enlarged 4 times, median of {repeat} runs after 3, quartiles in",
         "brackets. GFLOP are those of the published code (multiply and add are two); the rate is this machine's",
-        "float32 64-channel 3x3 convolution in the same process; memory is the peak above the idle process with its weights.\n",
+        "float32 64-channel 3x3 convolution in the same process; memory is the peak above the idle process.\n",
         "| model | precision | seconds | rate GFLOP/s | share of rate | floor | memory MB | a third of the published |",
         "|---|---|---|---|---|---|---|---|",
     ]

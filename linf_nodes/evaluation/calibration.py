@@ -53,6 +53,12 @@ class Calibration:
         """What the deviation must be multiplied by for the interval to hold `level` of these samples."""
         return self.ratios.quantile(level) / half_width(level)
 
+    @property
+    def z2_per_dim(self) -> float:
+        """Mean of `|z|^2 / d`: 1 is true, less is over-wide, NaN without a whole patch."""
+        count = sum(map(len, self.z2))
+        return sum(float(z.sum()) for z in self.z2) / (count * self.dim) if count else math.nan
+
     def report(self, card: Mapping[str, float] | None = None) -> dict[str, Any]:
         """Everything as plain values; `card` are the conformal factors that the model comes with."""
         z2 = torch.cat(self.z2) if self.z2 else torch.zeros(0, dtype=torch.float64)
@@ -60,7 +66,7 @@ class Calibration:
             "dim": self.dim,
             "patches": len(z2),
             "samples": self.ratios.total,
-            "z2_per_dim": float(z2.mean()) / self.dim if len(z2) else math.nan,
+            "z2_per_dim": self.z2_per_dim,
             "ks": ks_distance(z2, self.dim),
             "coverage": {str(level): self.coverage(level) for level in LEVELS},
             "conformal": {str(level): self.conformal(level) for level in LEVELS},

@@ -162,7 +162,7 @@ class _Run:
             "hr_size": list(example.hr_size),
             **self._scores(found.picture(amount), example),
             "diversity": diversity(found.pictures(amount)) if self.diverse else None,
-            "z2_per_dim": found.calibration.report()["z2_per_dim"],
+            "z2_per_dim": found.calibration.z2_per_dim,
             "coverage": {str(level): found.calibration.coverage(level) for level in LEVELS},
             "bicubic": self._likeness(bicubic(example.lr, example.hr_size).expand(3, -1, -1), example),
         }

@@ -17,7 +17,7 @@ from .scales import Scales
 
 
 class GridBatch(NamedTuple):
-    """`hr [b, 3, n, n]` and `base`, its bilinear prediction from `lr [b, 3, m, m]`, all in [0, 1]; `corners` of b * p."""
+    """`hr [b, 3, n, n]`, `lr [b, 3, m, m]` and its enlargement `base`, all in [0, 1]; `corners` of all b * p textures."""
 
     hr: Tensor
     lr: Tensor

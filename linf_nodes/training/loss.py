@@ -33,7 +33,7 @@ def texture_terms(model: LINF, batch: Batch, autocast: Autocast) -> Terms:
 
 
 def picture_terms(model: LINF, batch: GridBatch, z: Tensor, distance: Distance | None, autocast: Autocast) -> Terms:
-    """Stage 2 (eq. 10): the terms of stage 1 over whole crops, and `perceptual` of the picture drawn with `z [q, d]`."""
+    """Stage 2 (eq. 10): stage 1's terms over whole crops, and `perceptual` of the pictures drawn with `z [q, d]`."""
     device = batch.hr.device.type
     cond = condition(model, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
     with torch.autocast(device, enabled=False):

@@ -1,49 +1,73 @@
-"""The training loop: Adam, cosine schedule, running average of the weights, exact resume."""
+"""The training loop: Adam, running average of the weights, checkpoints, exact resume."""
 
 import copy
-import csv
 import math
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import BadValue, Cancelled, LinfError
-from ..models.linf import LINF
-from ..models.spec import Spec, build_linf
-from .batch import Sampler
+from ..models.checkpoint import Weights, write_weights
 from .checkpoint import load_state, save_state
-from .loss import losses
-from .pack import load_pack
+from .interrupt import Interrupt
+from .log import Log
+from .pack import Pack, load_pack
+from .prefetch import Prefetch
 from .recipe import Recipe
+from .schedule import learning_rate
+from .task import make_task, term_weights
 
 Progress = Callable[[int, int, str], None]
 
+LOG_EVERY = 50
+
 
 class Run:
-    """One training run of a recipe on one device. `train()` goes on from the last checkpoint, if there is one."""
+    """One training run of a recipe on one device.
 
-    def __init__(self, recipe: Recipe, device: torch.device, init: dict[str, Tensor] | None = None):
+    Parameters
+    ----------
+    recipe, device
+        What to train, and where.
+    init
+        Weights that go before the recipe's own `init`.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None = None):
         self.recipe, self.device = recipe, device
-        torch.manual_seed(recipe.seed)
-        self.model = build_linf(Spec.of(recipe.model)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if init is not None:
-            self.model.load_state_dict(init)
-        self.average: LINF = copy.deepcopy(self.model).requires_grad_(False)
+        self.task = make_task(recipe, device, init)
+        self.model = self.task.net
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.lr, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.path = recipe.folder() / "state.pt"
+        self.log = Log(recipe.folder() / "log.csv")
+        self._said = ""
 
     def resume(self) -> bool:
-        """Load the last checkpoint; False when there is none."""
+        """Load the last checkpoint; False when there is none.
+
+        Raises
+        ------
+        BadValue
+            When it belongs to another architecture, or to a prior over another LINF.
+        """
         if not self.path.exists():
             return False
         state = load_state(self.path, self.device)
-        if state["spec"] != Spec.of(self.recipe.model).entry():
+        if state["spec"] != self.task.spec.entry():
             raise BadValue(
-                f"{self.path} holds another architecture than the recipe: choose another 'out' or delete it."
+                f"'{self.path}' holds another architecture ({state['spec']}) than the recipe "
+                f"({self.task.spec.entry()}): choose another 'out', or delete it."
+            )
+        if state.get("frozen", "") != self.task.frozen:
+            raise BadValue(
+                f"'{self.path}' was trained over the LINF {state.get('frozen') or 'none'}, not over "
+                f"{self.task.frozen or 'none'}: give the weights that it began with, or choose another 'out'."
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
@@ -54,7 +78,8 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint."""
         state: dict[str, Any] = {
-            "spec": Spec.of(self.recipe.model).entry(),
+            "spec": self.task.spec.entry(),
+            "frozen": self.task.frozen,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -62,64 +87,92 @@ class Run:
         }
         save_state(self.path, state)
 
-    def rate(self, step: int) -> float:
-        """Learning rate at `step`: linear warm-up, then a cosine to zero."""
-        if step < self.recipe.warmup:
-            return self.recipe.lr * (step + 1) / self.recipe.warmup
-        done = (step - self.recipe.warmup) / max(1, self.recipe.steps - self.recipe.warmup)
-        return self.recipe.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    def pack(self) -> Pack:
+        """The recipe's pictures."""
+        return load_pack(self.recipe.folders(), self.task.min_side, self.device)
 
-    def train(self, progress: Progress | None = None) -> None:
-        """Run to the recipe's last step. Ctrl-C or `Cancelled` from `progress` writes a checkpoint first."""
-        recipe = self.recipe
-        pack = load_pack(recipe.folders(), int(recipe.crop * recipe.scales[1]), self.device)
-        sampler = Sampler(
-            pack, recipe.seed, recipe.batch, recipe.crop, recipe.queries, self.model.patch_size, recipe.scales
-        )
+    def train(self, progress: Progress | None = None, pack: Pack | None = None) -> None:
+        """Go on to the recipe's last step, and write a checkpoint.
+
+        Ctrl-C, or `Cancelled` raised by `progress`, ends the step, writes a checkpoint, and is raised.
+        """
+        if self.step >= self.recipe.steps:
+            return
+        self.log.forget(self.step)
         self.model.train()
-        try:
-            while self.step < recipe.steps:
-                self._advance(sampler, progress)
-        except (KeyboardInterrupt, Cancelled):
-            self.save()
-            raise
+        with Interrupt() as interrupt, Prefetch(self.task.sampler(pack or self.pack())) as batches:
+            try:
+                while self.step < self.recipe.steps:
+                    self._advance(batches(self.step))
+                    if progress is not None:
+                        progress(self.step, self.recipe.steps, self._said)
+                    if interrupt.asked:
+                        raise KeyboardInterrupt
+                    if self.step % self.recipe.save_every == 0:
+                        self.save()
+            except (KeyboardInterrupt, Cancelled) as stop:
+                if interrupt.asked or isinstance(stop, Cancelled):
+                    self.save()
+                    stop.add_note(f"step {self.step} is kept in '{self.path}': go on with --resume")
+                raise
         self.save()
 
-    def _advance(self, sampler: Sampler, progress: Progress | None) -> None:
-        recipe = self.recipe
+    def export(self, path: Path, card: dict[str, Any]) -> Weights:
+        """Write the averaged weights, with what they stand on, as weights that every host can load."""
+        weights = self.task.export(self.average.state_dict(), card)
+        write_weights(path, weights)
+        return weights
+
+    def _advance(self, batch: Any) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(self.step)
-        terms = losses(self.model, sampler(self.step), torch.bfloat16 if recipe.bfloat16 else None)
-        loss = recipe.l1 * terms.l1 + recipe.nll * terms.nll
+            group["lr"] = learning_rate(self.recipe, self.step)
+        self._settle()
+        terms = self.task.terms(batch, self.step)
+        weights = term_weights(self.recipe)
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         if not math.isfinite(float(norm)):
-            raise LinfError(
-                f"The gradient at step {self.step} is {float(norm)} (l1 {float(terms.l1):.4g}, "
-                f"nll {float(terms.nll):.4g}): lower 'lr', and resume from {self.path}."
-            )
+            raise LinfError(self._no_number(terms, float(norm)))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self._follow()
-        if self.step % 50 == 0:
-            self._log(float(terms.l1.detach()), float(terms.nll.detach()), float(norm))
-        if self.step % recipe.save_every == 0:
-            self.save()
-        if progress is not None:
-            progress(self.step, recipe.steps, f"l1 {float(terms.l1.detach()):.4f}  nll {float(terms.nll.detach()):.2f}")
+        if self.step % LOG_EVERY == 0 or not self._said:
+            self._tell({name: float(term.detach()) for name, term in terms.items()}, float(norm))
+
+    def _no_number(self, terms: dict[str, Tensor], norm: float) -> str:
+        found = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in terms.items())
+        return (
+            f"The gradient at step {self.step} is {norm} ({found}); the last checkpoint is '{self.path}' of before: "
+            "lower 'lr' or 'clip', and go on with --resume."
+        )
+
+    def _settle(self) -> None:
+        """From the recipe's fraction of the run on, norm layers use the running statistics, as in inference."""
+        edge = int(self.recipe.settle * self.recipe.steps)
+        if self.step < edge:
+            return
+        if self.step == edge:
+            self.model.load_state_dict(dict(self.average.named_buffers()), strict=False)
+        for module in self.model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
 
     @torch.no_grad()
     def _follow(self) -> None:
+        """Move the average towards the model: its weights, and the running statistics of norm layers."""
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+        both = [*zip(self.average.parameters(), self.model.parameters(), strict=True)]
+        for mean, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            if mean.is_floating_point():
+                both.append((mean, now))  # type: ignore[arg-type]
+            else:
+                mean.copy_(now)
+        means, nows = zip(*both, strict=True)
+        torch._foreach_lerp_(list(means), list(nows), 1 - keep)
 
-    def _log(self, l1: float, nll: float, norm: float) -> None:
-        path = self.recipe.folder() / "log.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["time", "step", "lr", "l1", "nll", "grad_norm"])
-            writer.writerow([int(time.time()), self.step, f"{self.rate(self.step):.3e}", l1, nll, norm])
+    def _tell(self, terms: dict[str, float], norm: float) -> None:
+        self._said = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        if self.step % LOG_EVERY == 0:
+            self.log.write(self.step, learning_rate(self.recipe, self.step), terms, norm)

@@ -58,6 +58,7 @@ def _settings(args: argparse.Namespace, values: Values) -> Settings:
     def option(name: str) -> Any:
         return values.get(name, default_of(_UPSCALE, name))
 
+    next(i for i in _UPSCALE.inputs if i.name == "seed").checked(option("seed") + args.samples - 1)
     return Settings(
         scale=option("scale"),
         protocol=args.protocol,

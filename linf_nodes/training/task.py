@@ -1,0 +1,200 @@
+"""What is trained: a LINF on textures, a LINF on whole crops, or a learned prior over a frozen LINF."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadValue
+from ..models.checkpoint import Weights, build, read_weights, weights_hash
+from ..models.latent_front import LatentPrior
+from ..models.linf import LINF
+from ..models.spec import Spec, build_linf, build_prior
+from .batch import Sampler
+from .crops import generator_of
+from .grid_batch import GridSampler
+from .loss import Distance, Terms, picture_terms, prior_terms, texture_terms
+from .pack import Pack
+from .recipe import Recipe
+from .scales import Scales
+from .trunk import perceptual_distance, read_trunk
+
+
+class Task(Protocol):
+    """The network that is trained, its batches and its loss terms."""
+
+    spec: Spec
+    frozen: str
+    """Names the values of what is used but not trained; empty for none."""
+    min_side: int
+    """Pixels that a training picture must have to each side."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network that is trained."""
+
+    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+        """Draws batch k."""
+
+    def terms(self, batch: Any, step: int) -> Terms:
+        """Loss terms of a batch, unweighted."""
+
+    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
+        """A weights file's content with `state` in the place of the trained network's."""
+
+
+class LinfTask:
+    """Stage 1: textures at random query points."""
+
+    frozen = ""
+
+    def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
+        self.recipe, self.device = recipe, device
+        self.spec, self.net = _linf(recipe, init)
+        _on(device, self.net)
+        self.min_side = int(recipe.crop * recipe.scales[1])
+
+    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+        r = self.recipe
+        return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r))
+
+    def terms(self, batch: Any, step: int) -> Terms:
+        return texture_terms(self.net, batch, _autocast(self.recipe))
+
+    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
+        return Weights(self.spec, state, None, {}, card)
+
+
+class PictureTask(LinfTask):
+    """Stage 2: whole crops, drawn at temperature tau and compared by a perceptual network."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
+        super().__init__(recipe, device, init)
+        self.distance = _distance(recipe, device)
+        self.min_side = _checked_size(recipe, self.net)
+
+    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+        r = self.recipe
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r))
+
+    def terms(self, batch: Any, step: int) -> Terms:
+        random = generator_of(self.recipe.seed + 1, step)
+        z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
+        return picture_terms(self.net, batch, z.to(self.device), self.distance, _autocast(self.recipe))
+
+
+class PriorTask:
+    """The learned prior of LINF-LP; `init` holds the LINF, and a prior to go on from if it has one of this kind."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
+        if init is None or init.linf is None:
+            raise BadValue("A prior is trained over a finished LINF: give its weights as 'init' or --init.")
+        self.recipe, self.device = recipe, device
+        self.frozen = weights_hash(replace(init, prior=None, prior_state={}))
+        self.weights = init
+        linf, learned = build(init)
+        self.linf = linf.requires_grad_(False)
+        self.spec, self.net = _prior(recipe, init, linf.dim, learned)
+        _on(device, self.linf)
+        _on(device, self.net)
+        self.distance = _distance(recipe, device)
+        self.min_side = _checked_size(recipe, linf)
+
+    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+        r = self.recipe
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r))
+
+    def terms(self, batch: Any, step: int) -> Terms:
+        latent = self.recipe.latent > 0
+        return prior_terms(self.linf, self.net, batch, latent, self.distance, _autocast(self.recipe))
+
+    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
+        return replace(self.weights, prior=self.spec, prior_state=state, card=card)
+
+
+def make_task(recipe: Recipe, device: torch.device, init: Weights | None = None) -> Task:
+    """The task of a recipe; `init` goes before the recipe's own."""
+    path = recipe.weights()
+    if init is None and path is not None:
+        init = read_weights(path)
+    if recipe.kind == "prior":
+        return PriorTask(recipe, device, init)
+    kind = PictureTask if recipe.perceptual and recipe.perceptual_weight else LinfTask
+    return kind(recipe, device, init)
+
+
+def term_weights(recipe: Recipe) -> dict[str, float]:
+    """How much each loss term counts."""
+    return {
+        "l1": recipe.l1,
+        "nll": recipe.nll,
+        "latent": recipe.latent,
+        "perceptual": recipe.perceptual_weight,
+    }
+
+
+def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
+    if init is None:
+        if not recipe.model:
+            raise BadValue("The recipe has no [model] table: describe the network there, or give weights with --init.")
+        spec = Spec.of(recipe.model)
+        return spec, _fresh(recipe, lambda: build_linf(spec))
+    if init.linf is None:
+        raise BadValue("The weights to start from hold no LINF: give a file with one.")
+    if recipe.model and Spec.of(recipe.model) != init.linf:
+        raise BadValue(
+            f"The recipe's [model] is {recipe.model}, but the weights to start from are {init.linf.entry()}: "
+            "take the table out, or give other weights."
+        )
+    return init.linf, build(replace(init, prior=None, prior_state={}))[0]
+
+
+def _prior(recipe: Recipe, init: Weights, dim: int, learned: LatentPrior | None) -> tuple[Spec, LatentPrior]:
+    asked = (
+        Spec.of({**recipe.prior, "args": {"in_chans": dim, **recipe.prior.get("args", {})}}) if recipe.prior else None
+    )
+    if init.prior is not None and learned is not None and asked in (None, init.prior):
+        return init.prior, learned
+    if asked is None:
+        raise BadValue("The recipe has no [prior] table, and the weights hold no prior: describe one.")
+    spec = asked
+    net = _fresh(recipe, lambda: build_prior(spec))
+    if not isinstance(net, LatentPrior) or net.input_proj.conv1.in_channels != dim:
+        raise BadValue(f"The prior {spec.entry()} does not fit latents of {dim} components: set in_chans to {dim}.")
+    return spec, net
+
+
+def _fresh(recipe: Recipe, make: Callable[[], Any]) -> Any:
+    """A network with the recipe's random weights; the process's own random numbers stay as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return make()
+
+
+def _on(device: torch.device, net: nn.Module) -> None:
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _scales(recipe: Recipe) -> Scales:
+    small = (recipe.small[0], recipe.small[1]) if recipe.small else None
+    return Scales((recipe.scales[0], recipe.scales[1]), small, int(recipe.small_until * recipe.steps))
+
+
+def _autocast(recipe: Recipe) -> torch.dtype | None:
+    return torch.bfloat16 if recipe.bfloat16 else None
+
+
+def _distance(recipe: Recipe, device: torch.device) -> Distance | None:
+    path = recipe.trunk()
+    if path is None or recipe.perceptual_weight == 0:
+        return None
+    trunk = read_trunk(path, device)
+    return lambda picture, target: perceptual_distance(trunk, picture, target)
+
+
+def _checked_size(recipe: Recipe, linf: LINF) -> int:
+    if recipe.hr % linf.patch_size:
+        raise BadValue(f"hr = {recipe.hr} is no multiple of the patch of {linf.patch_size} pixels: choose one.")
+    return recipe.hr
