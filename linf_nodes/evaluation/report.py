@@ -37,8 +37,9 @@ def _title(report: Mapping[str, Any]) -> str:
         amount = f"temperature {report['temperature']:g}"
     where = "Y" if report["protocol"] == "y" else "RGB"
     network = f", LPIPS ({report['lpips_network']})" if report["lpips_network"] else ""
+    count = f"{report['count']} picture{'s' if report['count'] > 1 else ''}"
     return (
-        f"{report['model']} x{report['scale']:g}, {amount}: {report['count']} pictures, {where}, "
+        f"{report['model']} x{report['scale']:g}, {amount}: {count}, {where}, "
         f"shave {report['shave']}{network}, LR {report['lr']}"
     )
 

@@ -3,13 +3,13 @@
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from ..errors import UnsupportedWeights
-from ..models.checkpoint import Weights, build, read_weights, weights_hash
+from ..models.checkpoint import build, read_weights, weights_hash
 from .model import LinfModel, prepare
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
@@ -77,6 +77,13 @@ class Held:
 
 
 _Key = tuple[str, str, str, str]
+_File = tuple[str, int, int]
+
+
+def _file(path: Path) -> _File:
+    """What tells a file from its next version: its place, time and size."""
+    stat = path.stat()
+    return str(path.resolve()), stat.st_mtime_ns, stat.st_size
 
 
 class ModelStore:
@@ -85,23 +92,17 @@ class ModelStore:
     def __init__(self, budget: int = BUDGET):
         self.budget = budget
         self._models: OrderedDict[_Key, LinfModel] = OrderedDict()
-        self._files: dict[tuple[str, int, int], tuple[Weights, str]] = {}
+        self._digests: dict[_File, str] = {}
         self._lock = threading.RLock()
 
     def get(self, name: str, prior: str, device: torch.device, dtype: torch.dtype) -> LinfModel:
         """The model of a name or path; `prior` is `auto` (its own), `none`, or another file's name or path."""
         with self._lock:
-            path = find_weights(name)
-            weights, digest = self._read(path)
-            if prior not in ("auto", "none"):
-                other, other_digest = self._read(find_weights(prior))
-                if other.prior is None:
-                    raise UnsupportedWeights(f"{prior} holds no learned prior: give one that does, or none.")
-                weights = Weights(weights.linf, weights.linf_state, other.prior, other.prior_state, weights.card)
-                digest = f"{digest}+{other_digest}"
-            key = (digest, "none" if prior == "none" else "own", str(device), str(dtype))
-            if key not in self._models:
-                self._models[key] = self._load(weights, digest, path.stem, prior != "none", device, dtype)
+            paths = [find_weights(name)] + ([] if prior in ("auto", "none") else [find_weights(prior)])
+            files = [_file(p) for p in paths]
+            if not all(f in self._digests for f in files) or self._key(files, prior, device, dtype) not in self._models:
+                self._load(paths, files, prior, device, dtype)
+            key = self._key(files, prior, device, dtype)
             self._models.move_to_end(key)
             self._evict()
             return self._models[key]
@@ -117,29 +118,34 @@ class ModelStore:
         with self._lock:
             freed = sum(m.nbytes for m in self._models.values())
             self._models.clear()
-            self._files.clear()
+            self._digests.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return freed
 
-    def _read(self, path: Path) -> tuple[Weights, str]:
-        """Weights of a file; the file is read again when its time or size changes. Only the digest is remembered."""
-        stat = path.stat()
-        key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
-        if key not in self._files:
-            weights = read_weights(path)
-            self._files.clear()
-            self._files[key] = weights, weights_hash(weights)
-        return self._files[key]
+    def _key(self, files: list[_File], prior: str, device: torch.device, dtype: torch.dtype) -> _Key:
+        digest = "+".join(self._digests[f] for f in files)
+        return digest, "none" if prior == "none" else "own", str(device), str(dtype)
 
     def _load(
-        self, weights: Weights, digest: str, name: str, own: bool, device: torch.device, dtype: torch.dtype
-    ) -> LinfModel:
+        self, paths: list[Path], files: list[_File], prior: str, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Read the files and keep the model they make, unless the same weights are held under another file's name."""
+        read = [read_weights(p) for p in paths]
+        self._digests |= {f: weights_hash(w) for f, w in zip(files, read, strict=True)}
+        key = self._key(files, prior, device, dtype)
+        if key in self._models:
+            return
+        weights = read[0]
         if weights.linf is None:
-            raise UnsupportedWeights(f"{name} holds a learned prior without its LINF: give it as the prior of a model.")
-        linf, prior = build(weights)
-        linf, prior = prepare(linf, prior if own else None, device, dtype)
-        return LinfModel(linf, prior, name, digest, device, dtype, weights.card)
+            raise UnsupportedWeights(f"{paths[0]} holds a learned prior without its LINF: give it as a model's prior.")
+        if len(read) > 1:
+            if read[1].prior is None:
+                raise UnsupportedWeights(f"{prior} holds no learned prior: give one that does, or none.")
+            weights = replace(weights, prior=read[1].prior, prior_state=read[1].prior_state)
+        linf, latent = build(weights)
+        linf, latent = prepare(linf, None if prior == "none" else latent, device, dtype)
+        self._models[key] = LinfModel(linf, latent, paths[0].stem, key[0], device, dtype, weights.card)
 
     def _evict(self) -> None:
         while len(self._models) > 1 and sum(m.nbytes for m in self._models.values()) > self.budget:
