@@ -31,7 +31,7 @@ class Calibration:
     def observe(self, flow: AffineFlow, texture: Tensor, condition: Condition) -> None:
         """Take in true textures `[q, d]`, in the flow's own units."""
         z, _ = flow(texture, condition)
-        self.z2.append(z.double().square().sum(-1).cpu())
+        self.z2.append(z.cpu().double().square().sum(-1))
         deviation = flow.covariance_factor(condition).square().sum(-1).sqrt()
         self.ratios.add((texture - flow.mean(condition)).abs() / deviation)
 

@@ -21,8 +21,8 @@ class Histogram:
 
     def add(self, values: Tensor) -> None:
         """Count values of any shape, none negative."""
-        at = ((values.double().log() + _REACH) / _STEP).nan_to_num(nan=_BINS, neginf=0).clamp(0, _BINS - 1)
-        self._counts += torch.bincount(at.long().flatten(), minlength=_BINS).cpu()
+        at = ((values.cpu().double().log() + _REACH) / _STEP).nan_to_num(nan=_BINS, neginf=0).clamp(0, _BINS - 1)
+        self._counts += torch.bincount(at.long().flatten(), minlength=_BINS)
 
     def __add__(self, other: "Histogram") -> "Histogram":
         return Histogram(self._counts + other._counts)

@@ -17,7 +17,7 @@ from .scales import Scales
 
 
 class GridBatch(NamedTuple):
-    """`hr [b, 3, n, n]`, `lr [b, 3, m, m]` and its enlargement `base`, all in [0, 1]; `corners` of all b * p textures."""
+    """`hr [b, 3, n, n]`, `lr [b, 3, m, m]` and its enlargement `base`, all in [0, 1]; `corners` of b * p textures."""
 
     hr: Tensor
     lr: Tensor

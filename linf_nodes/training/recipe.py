@@ -76,7 +76,7 @@ class Recipe:
         for key in ("data", "out"):
             if key not in table:
                 raise BadValue(f"The recipe '{path}' lacks the key {key!r}.")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
         recipe = cls(**values, home=path.parent)
         recipe._check(path)
         return recipe

@@ -46,6 +46,7 @@ class Run:
         self.step = 0
         self.path = recipe.folder() / "state.pt"
         self.log = Log(recipe.folder() / "log.csv")
+        self.pictures = 0
         self._said = ""
 
     def resume(self) -> bool:
@@ -72,7 +73,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.pictures = state["step"], state.get("pictures", 0)
         return True
 
     def save(self) -> None:
@@ -84,6 +85,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "pictures": self.pictures,
         }
         save_state(self.path, state)
 
@@ -91,18 +93,21 @@ class Run:
         """The recipe's pictures."""
         return load_pack(self.recipe.folders(), self.task.min_side, self.device)
 
-    def train(self, progress: Progress | None = None, pack: Pack | None = None) -> None:
-        """Go on to the recipe's last step, and write a checkpoint.
+    def train(self, progress: Progress | None = None, pack: Pack | None = None, stop: int | None = None) -> None:
+        """Go on to the recipe's last step, or to step `stop` of them, and write a checkpoint.
 
         Ctrl-C, or `Cancelled` raised by `progress`, ends the step, writes a checkpoint, and is raised.
         """
-        if self.step >= self.recipe.steps:
+        last = min(self.recipe.steps, self.recipe.steps if stop is None else stop)
+        if self.step >= last:
             return
+        pack = pack or self.pack()
+        self.pictures = len(pack.pictures)
         self.log.forget(self.step)
         self.model.train()
-        with Interrupt() as interrupt, Prefetch(self.task.sampler(pack or self.pack())) as batches:
+        with Interrupt() as interrupt, Prefetch(self.task.sampler(pack)) as batches:
             try:
-                while self.step < self.recipe.steps:
+                while self.step < last:
                     self._advance(batches(self.step))
                     if progress is not None:
                         progress(self.step, self.recipe.steps, self._said)
@@ -110,16 +115,19 @@ class Run:
                         raise KeyboardInterrupt
                     if self.step % self.recipe.save_every == 0:
                         self.save()
-            except (KeyboardInterrupt, Cancelled) as stop:
-                if interrupt.asked or isinstance(stop, Cancelled):
+            except (KeyboardInterrupt, Cancelled) as asked:
+                if interrupt.asked or isinstance(asked, Cancelled):
                     self.save()
-                    stop.add_note(f"step {self.step} is kept in '{self.path}': go on with --resume")
+                    asked.add_note(f"step {self.step} is kept in '{self.path}': go on with --resume")
                 raise
         self.save()
 
-    def export(self, path: Path, card: dict[str, Any]) -> Weights:
-        """Write the averaged weights, with what they stand on, as weights that every host can load."""
-        weights = self.task.export(self.average.state_dict(), card)
+    def export(self, path: Path, card: dict[str, Any], training: dict[str, Any]) -> Weights:
+        """Write the averaged weights, with what they stand on, as weights that every host can load.
+
+        `card` goes onto the weights' card, and `training` under the name of what was trained.
+        """
+        weights = self.task.export(self.average.state_dict(), card, training)
         write_weights(path, weights)
         return weights
 

@@ -41,8 +41,8 @@ class Task(Protocol):
     def terms(self, batch: Any, step: int) -> Terms:
         """Loss terms of a batch, unweighted."""
 
-    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
-        """A weights file's content with `state` in the place of the trained network's."""
+    def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
+        """A weights file's content with `state` in the place of the trained network's, and its card."""
 
 
 class LinfTask:
@@ -63,8 +63,8 @@ class LinfTask:
     def terms(self, batch: Any, step: int) -> Terms:
         return texture_terms(self.net, batch, _autocast(self.recipe))
 
-    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
-        return Weights(self.spec, state, None, {}, card)
+    def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
+        return Weights(self.spec, state, None, {}, {**card, "training": training})
 
 
 class PictureTask(LinfTask):
@@ -110,7 +110,8 @@ class PriorTask:
         latent = self.recipe.latent > 0
         return prior_terms(self.linf, self.net, batch, latent, self.distance, _autocast(self.recipe))
 
-    def export(self, state: dict[str, Tensor], card: dict[str, Any]) -> Weights:
+    def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
+        card = {**self.weights.card, **card, "prior_training": training}
         return replace(self.weights, prior=self.spec, prior_state=state, card=card)
 
 

@@ -29,15 +29,14 @@ class Trunk(nn.Module):
             layer = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2], padding=0 if self.reflects else 1)
             layer.load_state_dict({"weight": weight, "bias": bias})
             self.add_module(name.replace(".", "_"), layer)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1))
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Activations at the end of each block."""
         if self.reflects:
             return self._vgg19(x)
-        x, taps = (x - self.mean) / self.std, []
+        mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (_MEAN, _STD))
+        x, taps = (x - mean) / std, list[Tensor]()
         for block in _VGG16:
             x = F.max_pool2d(x, 2) if taps else x
             for name in block:
@@ -46,7 +45,7 @@ class Trunk(nn.Module):
         return taps
 
     def _vgg19(self, x: Tensor) -> list[Tensor]:
-        x, taps = self._conv("conv0", x), []
+        x, taps = self._conv("conv0", x), list[Tensor]()
         for block in _VGG19:
             for name in block:
                 x = F.max_pool2d(x, 2) if name == "P" else self._conv(name, F.pad(x, (1,) * 4, "reflect")).relu()

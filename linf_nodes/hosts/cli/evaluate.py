@@ -23,7 +23,7 @@ from .progress import Bar
 from .talk import out
 
 _LOAD, _UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
-_OURS = ("scale", "temperature", "auto_temperature", "seed", "tile")
+_OURS = ("temperature", "auto_temperature", "seed", "tile")
 _SKIPPED = tuple(i.name for i in _UPSCALE.inputs if i.name not in _OURS)
 
 
@@ -58,9 +58,9 @@ def _settings(args: argparse.Namespace, values: Values) -> Settings:
     def option(name: str) -> Any:
         return values.get(name, default_of(_UPSCALE, name))
 
-    next(i for i in _UPSCALE.inputs if i.name == "seed").checked(option("seed") + args.samples - 1)
+    _checked("seed", option("seed") + args.samples - 1)
     return Settings(
-        scale=option("scale"),
+        scale=args.scale,
         protocol=args.protocol,
         shave=args.shave,
         temperature=None if option("auto_temperature") else option("temperature"),
@@ -82,6 +82,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--lr", metavar="DIR", help="their low-resolution pictures, in the same order of names (default: made from HR)"
     )
+    parser.add_argument("--scale", type=_scale, default=4.0, metavar="S", help="from 1 to 32 (default: 4)")
     add_options(parser, _LOAD)
     add_options(parser, _UPSCALE, _SKIPPED)
     parser.add_argument(
@@ -115,9 +116,20 @@ def _whole(least: int) -> Any:
     return convert
 
 
-def _temperatures(text: str) -> tuple[float, ...]:
-    checked = next(i for i in _UPSCALE.inputs if i.name == "temperature").checked
+def _checked(name: str, value: float) -> Any:
+    """A value as the node Upscale takes it, or BadValue."""
+    return next(i for i in _UPSCALE.inputs if i.name == name).checked(value)
+
+
+def _scale(text: str) -> float:
     try:
-        return tuple(checked(float(part)) for part in text.split(","))
+        return float(_checked("scale", float(text)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no scale from 1 to 32.") from error
+
+
+def _temperatures(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(_checked("temperature", float(part)) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of temperatures from 0 to 2: give 0,0.2,0.4.") from error

@@ -21,6 +21,7 @@ COMMANDS = {
     "convert": "turn a published checkpoint into a safetensors file",
     "verify": "run reference vectors and report the worst errors",
     "evaluate": "measure a model on pictures with known high resolution",
+    "train": "train a model from a recipe, or fine-tune one on your pictures",
 }
 
 STOPPED = 130
