@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..atomic import atomic_write
+from .pack import picture_files
 from .recipe import Recipe
 
 MANIFEST = "manifest.csv"
@@ -20,10 +21,9 @@ def training_card(recipe: Recipe, step: int, hours: float, device: torch.device,
     """How a model was trained, as plain JSON."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     return {
-        "data": [Path(d).name for d in recipe.data],
-        "pictures": pictures,
+        "pictures": pictures or len(picture_files(recipe.folders())),  # older checkpoints did not count
         "licences": licences(recipe),
-        "recipe": recipe.entry(),
+        "recipe": _without_folders(recipe),
         "steps": step,
         "hours": round(hours, 2),
         "device": name,
@@ -51,6 +51,13 @@ def write_page(path: Path, name: str, card: Mapping[str, Any], recipe: Recipe) -
     with atomic_write(path) as temporary:
         temporary.write_text("\n".join([*_head(name, card), *_table(recipe)]) + "\n", "utf-8")
     return True
+
+
+def _without_folders(recipe: Recipe) -> dict[str, Any]:
+    """The recipe with files by their names: where they lay is no one's business."""
+    entry = recipe.entry()
+    names = {key: Path(entry[key]).name for key in ("out", "init", "perceptual")}
+    return {**entry, **names, "data": [Path(d).name for d in recipe.data]}
 
 
 def _rows(recipe: Recipe) -> list[dict[str, str]]:

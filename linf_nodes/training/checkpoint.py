@@ -1,32 +1,49 @@
 """The state of a run on disk: written whole or not at all, so that the last good one always survives."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import UnsupportedWeights
+from ..atomic import atomic_write
+from ..errors import BadValue, UnsupportedWeights
+
+_NEEDED = ("spec", "model", "average", "optimizer", "step")
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write beside `path`, then rename over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    """Write beside `path`, then rename over it.
+
+    Raises
+    ------
+    BadValue
+        When the folder cannot be made or the disk is full; an older file at `path` stays as it was.
+    """
     try:
-        with part.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        raise BadValue(
+            f"The checkpoint '{path}' cannot be written ({error}); the last one is still there: free some space, and "
+            "go on with --resume."
+        ) from error
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read a state; only tensors and plain values are accepted."""
+    """Read a state; only tensors and plain values are accepted.
+
+    Raises
+    ------
+    UnsupportedWeights
+        When the file is damaged, or no state of a run.
+    """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise UnsupportedWeights(f"The checkpoint {path} cannot be read ({error}); delete it to start anew.") from error
+        raise UnsupportedWeights(
+            f"The checkpoint '{path}' cannot be read ({error}): delete it, and start anew."
+        ) from error
+    if not isinstance(state, dict) or any(key not in state for key in _NEEDED):
+        raise UnsupportedWeights(f"'{path}' is no checkpoint of a training run: delete it, and start anew.")
     return dict(state)

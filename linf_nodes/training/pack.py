@@ -26,6 +26,11 @@ class Pack:
         return sum(p[0].numel() for p in self.pictures) / 1e6
 
 
+def picture_files(folders: Sequence[Path]) -> list[Path]:
+    """Every picture file below `folders`, in a fixed order."""
+    return sorted(f for folder in folders for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
+
+
 def load_pack(folders: Sequence[Path], min_side: int, device: torch.device) -> Pack:
     """Read every picture below `folders` whose sides are at least `min_side` pixels.
 
@@ -34,7 +39,7 @@ def load_pack(folders: Sequence[Path], min_side: int, device: torch.device) -> P
     BadPicture
         When no usable picture is found; the message counts what was skipped.
     """
-    files = sorted(f for folder in folders for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
+    files = picture_files(folders)
     pictures, skipped = [], []
     for file in files:
         try:

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class _Status:
             return
         self._last = now
         speed = (done - self._first) / max(now - self._start, 1e-9)
-        left = time.strftime("%H:%M:%S", time.gmtime((total - done) / max(speed, 1e-9)))
+        left = timedelta(seconds=round((total - done) / max(speed, 1e-9)))
         line = f"step {done}/{total}  {speed:.2f} steps/s  {left} left  {text}"
         if not terminal:
             say(line)

@@ -1,0 +1,533 @@
+"""Training: loss terms against float64, exact resume, degradations against Pillow, and what a user gets wrong."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+
+from linf_nodes.errors import BadPicture, BadValue, Cancelled, LinfError, UnsupportedWeights
+from linf_nodes.hosts.cli.main import main
+from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
+from linf_nodes.training import checkpoint
+from linf_nodes.training.batch import Sampler
+from linf_nodes.training.card import licence_family
+from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
+from linf_nodes.training.degrade import reduce
+from linf_nodes.training.grid_batch import GridSampler, grid_batch
+from linf_nodes.training.log import Log
+from linf_nodes.training.loss import condition, initial_prior, predict, prior_terms, texture_terms, to_pictures, to_rows
+from linf_nodes.training.pack import Pack, load_pack
+from linf_nodes.training.prefetch import Prefetch
+from linf_nodes.training.recipe import Recipe
+from linf_nodes.training.run import Run
+from linf_nodes.training.scales import Scales
+from linf_nodes.training.schedule import learning_rate
+from linf_nodes.training.trunk import Trunk, perceptual_distance, read_trunk
+
+from .models import enlarge, make_model, picture
+from .tiny import weights
+
+ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
+
+Array = NDArray[np.float64]
+
+MODEL = """
+[model]
+name = "linf-patch"
+[model.args]
+patch_size = 3
+flow_layers = 2
+num_layer = 2
+hidden_dim = 16
+encoder_spec = { name = "edsr-baseline", args = { n_resblocks = 1, n_feats = 8 } }
+"""
+PRIOR = """
+kind = "prior"
+init = "tiny.safetensors"
+perceptual = "trunk.safetensors"
+latent = 0.1
+settle = 0.5
+[prior]
+name = "unet"
+args = { depth = 1, dim = 8 }
+"""
+STAGE_2 = 'perceptual = "trunk.safetensors"' + MODEL
+KINDS = {"textures": MODEL, "pictures": STAGE_2, "prior": PRIOR}
+
+
+def smooth(h: int, w: int, seed: int = 0) -> NDArray[np.uint8]:
+    return (picture(h, w, seed=seed)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+
+
+def tiny_trunk() -> dict[str, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    tensors = {}
+    for name, a, b in (("net.0", 3, 4), ("net.2", 4, 4), ("net.5", 4, 6), ("net.7", 6, 6)):
+        tensors[f"{name}.weight"] = torch.randn(b, a, 3, 3, generator=random) * 0.3
+        tensors[f"{name}.bias"] = torch.randn(b, generator=random) * 0.1
+    return tensors
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with two pictures, a trunk and weights."""
+    (tmp_path / "data").mkdir()
+    for i in range(2):
+        Image.fromarray(smooth(60, 50, i)).save(tmp_path / "data" / f"{i}.png")
+    save_file(tiny_trunk(), tmp_path / "trunk.safetensors")
+    write_weights(tmp_path / "tiny.safetensors", weights())
+    return tmp_path
+
+
+def recipe(home: Path, text: str = MODEL, out: str = "run", **changes: Any) -> Recipe:
+    small: dict[str, Any] = {
+        "steps": 6,
+        "batch": 2,
+        "crop": 12,
+        "hr": 24,
+        "queries": 20,
+        "warmup": 2,
+        "save_every": 100,
+    }
+    path = home / "recipe.toml"
+    path.write_text('data = ["data"]\nout = "run"\n' + text)
+    return Recipe.read(path, **{**small, "out": out, **changes})
+
+
+def pack(home: Path) -> Pack:
+    return load_pack([home / "data"], 24, CPU)
+
+
+# Loss terms
+
+
+def flow_in_numpy(flow: Any, scale: Array, shift: Array, x: Array) -> tuple[Array, Array]:
+    """Latents and log-densities of textures `x [q, d]`, straight from the paper."""
+    logdet = np.zeros(len(x))
+    for i, layer in enumerate(flow.linears):
+        w = layer._weight.detach().double().numpy()
+        x = (x @ w.T + layer.bias.detach().double().numpy()) * scale[:, i] + shift[:, i]
+        logdet += np.log(scale[:, i]).sum(1) + np.linalg.slogdet(w)[1]
+    w = flow.last._weight.detach().double().numpy()
+    z = x @ w.T + flow.last.bias.detach().double().numpy()
+    logdet += np.linalg.slogdet(w)[1]
+    return z, logdet - 0.5 * (z**2 + np.log(2 * np.pi)).sum(1)
+
+
+def mean_in_numpy(flow: Any, scale: Array, shift: Array) -> Array:
+    w, b = flow.last._weight.detach().double().numpy(), flow.last.bias.detach().double().numpy()
+    x = np.linalg.solve(w, -np.broadcast_to(b, (len(scale), len(b))).T).T
+    for i in reversed(range(len(flow.linears))):
+        layer = flow.linears[i]
+        x = (x - shift[:, i]) / scale[:, i] - layer.bias.detach().double().numpy()
+        x = np.linalg.solve(layer._weight.detach().double().numpy(), x.T).T
+    return x
+
+
+def test_the_terms_of_textures_are_those_of_float64(home: Path) -> None:
+    model = make_model()
+    sampler = Sampler(pack(home), 1, 2, 12, 30, 3, Scales((1.0, 3.0)))
+    batch = sampler(0)
+    terms = texture_terms(model.linf, batch, None)
+    cond = condition(model.linf, batch.lr, batch.rel_cell, batch.corners, None)
+    scale, shift = (t.detach().double().numpy() for t in cond)
+    texture = batch.texture.double().numpy()
+    assert float(terms["nll"]) == pytest.approx(-flow_in_numpy(model.linf.imnet, scale, shift, texture)[1].mean(), 1e-5)
+    assert float(terms["l1"]) == pytest.approx(
+        np.abs(mean_in_numpy(model.linf.imnet, scale, shift) - texture).mean(), 1e-5
+    )
+
+
+def convolved(x: Array, weight: Array, bias: Array) -> Array:
+    _, h, w = x.shape
+    wide = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    taps = np.stack([wide[:, i : i + h, j : j + w] for i in range(3) for j in range(3)])
+    return np.maximum(np.einsum("ochk,hkcyx->oyx", weight, taps.reshape(3, 3, *x.shape)) + bias[:, None, None], 0)
+
+
+def distance_in_numpy(tensors: dict[str, torch.Tensor], a: Array, b: Array) -> float:
+    mean, std = (np.array(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    total, both = 0.0, [(x - mean) / std for x in (a, b)]
+    for block in (("net.0", "net.2"), ("net.5", "net.7")):
+        for name in block:
+            w, bias = (tensors[f"{name}.{kind}"].double().numpy() for kind in ("weight", "bias"))
+            both = [convolved(x, w, bias) for x in both]
+        total += float(np.abs(both[0] - both[1]).mean())
+        both = [x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max((2, 4)) for x in both]
+    return total
+
+
+def test_the_perceptual_distance_is_that_of_float64() -> None:
+    a, b = picture(12, 16, seed=1), picture(12, 16, seed=2)
+    wanted = distance_in_numpy(tiny_trunk(), a[0].double().numpy(), b[0].double().numpy())
+    assert float(perceptual_distance(Trunk(tiny_trunk()), a, b)) == pytest.approx(wanted, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg16_relu2_2", "vgg19n_relu3_1"])
+def test_trunks_agree_with_the_shared_tool(shared: Path, name: str) -> None:
+    code = (shared / "tools" / "perceptual_features.py").read_text("utf-8")
+    tool: dict[str, Any] = {"__name__": "tool", "__file__": str(shared / "tools" / "perceptual_features.py")}
+    exec(compile(code, "perceptual_features.py", "exec"), tool)
+    feats = tool["Feats"]({"vgg16_relu2_2": "vgg16", "vgg19n_relu3_1": "vgg19"}[name])
+    x = picture(24, 20)
+    for ours, theirs in zip(read_trunk(shared / "metrics" / f"{name}.safetensors", CPU)(x), feats(x), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_training_and_inference_of_a_prior_give_one_picture() -> None:
+    model = make_model(prior="unet")
+    assert model.prior is not None
+    batch = grid_batch(picture(48, 48), picture(15, 15, seed=2), 3)
+    with torch.no_grad():
+        cond = condition(model.linf, 2 * batch.lr - 1, batch.rel_cell, batch.corners, None)
+        initial = model.linf.imnet(to_rows(2 * initial_prior(batch), 3), cond)[0]
+        learned = predict(model.prior, initial, batch, None)
+        trained = to_pictures(model.linf.imnet.inverse(learned, cond), batch, 3)
+    upscaled = enlarge(model, batch.lr, (48, 48), amount=1.0)
+    torch.testing.assert_close(trained, upscaled, atol=2e-5, rtol=1e-4)
+
+
+def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
+    model = make_model(prior="unet")
+    assert model.prior is not None
+    batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
+    trunk = Trunk(tiny_trunk())
+    terms = prior_terms(model.linf, model.prior, batch, True, lambda a, b: perceptual_distance(trunk, a, b), None)
+    seen, wanted = (enlarge(model, batch.lr, (24, 24), amount=1.0).double(), batch.hr.double())
+    assert float(terms["l1"]) == pytest.approx(float(2 * (seen - wanted).abs().mean()), 1e-4)
+    expected = distance_in_numpy(tiny_trunk(), seen[0].numpy(), wanted[0].numpy())
+    assert float(terms["perceptual"].detach()) == pytest.approx(expected, 1e-4)
+    assert terms["latent"] > 0
+
+
+def test_textures_fold_into_the_picture_they_come_from() -> None:
+    batch = grid_batch(picture(24, 24, batch=2), picture(9, 9, batch=2), 3)
+    rows = to_rows(2 * (batch.hr - batch.base), 3)
+    torch.testing.assert_close(to_pictures(rows, batch, 3), batch.hr)
+
+
+# Degradations
+
+
+@pytest.mark.parametrize(("size", "out"), [((48, 48), (12, 12)), ((50, 37), (21, 15)), ((20, 20), (20, 20))])
+def test_reduction_is_pillows_bicubic(size: tuple[int, int], out: tuple[int, int]) -> None:
+    pixels = smooth(*size)
+    ours = reduce(torch.from_numpy(pixels).permute(2, 0, 1) / 255, out).permute(1, 2, 0).numpy() * 255
+    planes = [
+        np.asarray(Image.fromarray(pixels[..., c].astype(np.float32)).resize(out[::-1], Image.Resampling.BICUBIC))
+        for c in range(3)
+    ]
+    exact = np.stack(planes, -1).clip(0, 255)
+    assert np.abs(ours - exact).max() < 0.5 + 1e-3
+    assert np.abs(ours - np.asarray(Image.fromarray(pixels).resize(out[::-1], Image.Resampling.BICUBIC))).max() <= 1.001
+
+
+def test_enlargement_is_torchs_bilinear() -> None:
+    x = picture(7, 9)
+    theirs = torch.nn.functional.interpolate(x, size=(20, 23), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(enlarge_bilinearly(x, (20, 23)), theirs, atol=1e-5, rtol=1e-5)
+
+
+# Batches
+
+
+def test_a_batch_depends_on_seed_and_step_alone(home: Path) -> None:
+    sampler = GridSampler(pack(home), 3, 2, 24, 3, Scales((1.0, 4.0)))
+    direct = [sampler(k) for k in range(4)]
+    with Prefetch(sampler) as ahead:
+        fetched = [ahead(k) for k in (0, 1, 2, 3, 1)]
+    for a, b in zip([*direct, direct[1]], fetched, strict=True):
+        assert a.grid == b.grid
+        assert torch.equal(a.hr, b.hr)
+    assert not torch.equal(direct[0].hr, direct[1].hr)
+
+
+def test_an_error_in_the_background_is_raised() -> None:
+    def fail(step: int) -> int:
+        raise BadPicture("no")
+
+    with pytest.raises(BadPicture, match="no"), Prefetch(fail) as ahead:
+        ahead(0)
+
+
+def test_cumulative_scales_begin_small_and_alternate_after() -> None:
+    scales = Scales((1.0, 8.0), (1.0, 4.0), 10)
+    assert [scales.at(k) for k in (0, 9)] == [(1.0, 4.0)] * 2
+    assert [scales.at(k) for k in (10, 11, 12)] == [(1.0, 4.0), (4.0, 8.0), (1.0, 4.0)]
+
+
+def test_learning_rates(home: Path) -> None:
+    cosine = recipe(home, steps=100, warmup=10, lr=1.0)
+    assert [learning_rate(cosine, k) for k in (0, 10, 55, 100)] == pytest.approx([0.1, 1.0, 0.5, 0.0])
+    steps = recipe(home, steps=100, warmup=0, lr=1.0, schedule="multistep")
+    assert [learning_rate(steps, k) for k in (0, 50, 75, 95)] == pytest.approx([1.0, 0.5, 0.25, 0.125])
+
+
+# Runs
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
+
+
+def trained(asked: Recipe, stop: int | None = None, resume: bool = False) -> dict[str, Any]:
+    ran = Run(asked, CPU)
+    assert ran.resume() == resume
+    ran.train(stop=stop)
+    return checkpoint.load_state(ran.path, CPU)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_repeats_and_resumes_bit_for_bit(home: Path, kind: str) -> None:
+    text = KINDS[kind]
+    whole = trained(recipe(home, text, "a"))
+    assert same(trained(recipe(home, text, "b")), whole)
+    trained(recipe(home, text, "c"), stop=3)
+    torch.manual_seed(99)
+    assert same(trained(recipe(home, text, "c"), resume=True), whole)
+    assert not same(trained(recipe(home, text, "d", seed=2)), whole)
+
+
+def test_a_run_learns(home: Path) -> None:
+    asked = recipe(home, nll=0.0, steps=60, lr=5e-3, bfloat16=False, scales=[3.0, 3.0])
+    ran = Run(asked, CPU)
+    before = float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach())
+    ran.train()
+    assert float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach()) < 0.8 * before
+    rows = Log(ran.path.with_name("log.csv")).rows()
+    assert list(rows[0]) == ["time", "step", "lr", "l1", "nll", "grad_norm"]
+    assert [row["step"] for row in rows] == ["50"]
+
+
+def test_a_checkpoint_of_before_these_keys_goes_on(home: Path) -> None:
+    state = trained(recipe(home), stop=2)
+    for key in ("frozen", "pictures"):
+        del state[key]
+    checkpoint.save_state(home / "run" / "state.pt", state)
+    assert trained(recipe(home), resume=True)["step"] == 6
+
+
+def test_norm_layers_keep_their_statistics_in_the_end(home: Path) -> None:
+    early = trained(recipe(home, PRIOR), stop=3)
+    late = trained(recipe(home, PRIOR), resume=True)
+    names = [name for name in late["average"] if ".running_" in name]
+    assert names
+    assert not same(early["model"][names[0]], early["average"][names[0]])
+    for name in names:
+        assert torch.equal(late["model"][name], early["average"][name])
+        torch.testing.assert_close(late["average"][name], early["average"][name])
+
+
+def test_rows_of_steps_that_were_lost_are_written_again(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.csv")
+    for step in (50, 100, 150):
+        log.write(step, 1e-3, {"l1": 0.1}, 1.0)
+    log.forget(100)
+    assert [row["step"] for row in log.rows()] == ["50", "100"]
+    log.write(150, 1e-3, {"l1": 0.1, "perceptual": 0.2}, 1.0)
+    assert [row["step"] for row in log.rows()] == ["150"]
+    assert (tmp_path / "log-100.csv").exists()
+
+
+def test_hours_leave_pauses_out(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("time,step\n0,50\n360,100\n9999,150\n10359,200\n")
+    assert Log(path).hours() == pytest.approx(0.2)
+
+
+# Stopping, and what goes wrong
+
+
+def test_a_gradient_that_is_no_number_names_the_step(home: Path) -> None:
+    ran = Run(recipe(home), CPU)
+    ran.train(stop=2)
+    with torch.no_grad():
+        ran.model.get_parameter("coef.bias").fill_(float("nan"))
+    with pytest.raises(LinfError, match=r"step 2 is nan .*resume"):
+        ran.train()
+    assert checkpoint.load_state(ran.path, CPU)["step"] == 2
+
+
+def stop_by_signal() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def stop_by_cancelling() -> None:
+    raise Cancelled("enough")
+
+
+@pytest.mark.parametrize("stop", [stop_by_signal, stop_by_cancelling])
+def test_stopping_leaves_a_checkpoint(home: Path, stop: Callable[[], None]) -> None:
+    def progress(done: int, total: int, text: str) -> None:
+        if done == 3:
+            stop()
+
+    ran = Run(recipe(home), CPU)
+    with pytest.raises((KeyboardInterrupt, Cancelled)) as stopped:
+        ran.train(progress)
+    assert "step 3 is kept" in stopped.value.__notes__[0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
+
+
+def test_the_last_checkpoint_survives_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(recipe(home), stop=2)
+
+    def full(state: Any, file: Any) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(BadValue, match="No space left"):
+            trained(recipe(home), resume=True)
+    assert [p.name for p in (home / "run").iterdir()] == ["state.pt"]
+    assert trained(recipe(home), resume=True)["step"] == 6
+
+
+def test_another_architecture_is_not_resumed(home: Path) -> None:
+    trained(recipe(home), stop=1)
+    with pytest.raises(BadValue, match="another architecture"):
+        Run(recipe(home, MODEL.replace("hidden_dim = 16", "hidden_dim = 32")), CPU).resume()
+
+
+def test_a_prior_over_another_linf_is_not_resumed(home: Path) -> None:
+    trained(recipe(home, PRIOR), stop=1)
+    other = weights()
+    other.linf_state["coef.bias"] += 1
+    with pytest.raises(BadValue, match="trained over the LINF"):
+        Run(recipe(home, PRIOR), CPU, other).resume()
+
+
+def test_a_damaged_checkpoint_is_refused(home: Path) -> None:
+    (home / "run").mkdir()
+    (home / "run" / "state.pt").write_bytes(b"nothing")
+    with pytest.raises(UnsupportedWeights, match="delete it"):
+        Run(recipe(home), CPU).resume()
+
+
+def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
+    (home / "data" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Image.fromarray(smooth(10, 80)).save(home / "data" / "small.png")
+    found = load_pack([home / "data"], 24, CPU)
+    assert len(found.pictures) == 2
+    assert [reason.split(":")[0] for reason in found.skipped] == ["broken.png", "small.png"]
+    with pytest.raises(BadPicture, match=r"4 files skipped"):
+        load_pack([home / "data"], 100, CPU)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stepz = 3", "'stepz'; known keys are"),
+        ("steps = 1.5", "steps = 1.5"),
+        ("batch = 0", "batch = 0"),
+        ("bfloat16 = 1", "bfloat16 = 1"),
+        ('kind = "gan"', "linf or prior"),
+        ("scales = [4.0, 1.0]", "in order"),
+        ("steps = = 1", "cannot be read"),
+    ],
+)
+def test_recipes_that_cannot_be(home: Path, text: str, said: str) -> None:
+    path = home / "bad.toml"
+    path.write_text(f'data = ["data"]\nout = "run"\n{text}\n')
+    with pytest.raises(BadValue, match=said.replace("[", r"\[")):
+        Recipe.read(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_recipes_can_be_read(path: Path) -> None:
+    assert Recipe.read(path).steps > 0
+
+
+def test_a_prior_needs_a_linf_and_a_fitting_crop(home: Path) -> None:
+    with pytest.raises(BadValue, match="--init"):
+        Run(recipe(home, PRIOR, init=""), CPU)
+    with pytest.raises(BadValue, match="hr = 25"):
+        Run(recipe(home, PRIOR, hr=25), CPU)
+
+
+def test_weights_to_start_from_bring_their_architecture(home: Path) -> None:
+    start = read_weights(home / "tiny.safetensors")
+    ran = Run(recipe(home, ""), CPU, start)
+    assert ran.task.spec == start.linf
+    assert torch.equal(ran.model.state_dict()["coef.bias"], start.linf_state["coef.bias"])
+    with pytest.raises(BadValue, match="take the table out"):
+        Run(recipe(home, MODEL.replace("hidden_dim = 16", "hidden_dim = 32")), CPU, start)
+
+
+# The command
+
+
+def test_the_command_trains_resumes_and_exports(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (home / "data" / "manifest.csv").write_text("file,licence,attribution\n0.png,CC-BY-4.0,Ann\n1.png,CC0,Bob\n")
+    recipe(home, PRIOR)
+    sizes = "steps = 4\nbatch = 2\nhr = 24\n"
+    (home / "recipe.toml").write_text('data = ["data"]\nout = "run"\n' + sizes + PRIOR)
+    out = str(home / "new.safetensors")
+    command = ["train", str(home / "recipe.toml"), "--device", "cpu"]
+    assert main([*command, "--stop", "2"]) == 0
+    assert main(command) == 2
+    assert "--resume" in capfd.readouterr().err
+    assert main([*command, "--resume", "--export", out, "--licence", "MIT"]) == 0
+    assert "4/4" in capfd.readouterr().err
+    made = read_weights(Path(out))
+    linf, prior = build(made)
+    assert prior is not None
+    assert linf.dim == 27
+    assert made.card["licence"] == "MIT"
+    training = made.card["prior_training"]
+    assert training["licences"] == {"CC BY": 1, "CC0 or public domain": 1}
+    assert (training["steps"], training["pictures"], training["recipe"]["init"]) == (4, 2, "tiny.safetensors")
+    assert "| 1 | Ann | CC-BY-4.0 |" in (home / "new.md").read_text()
+    state = checkpoint.load_state(home / "run" / "state.pt", CPU)
+    torch.testing.assert_close(
+        made.prior_state["outc.conv.bias"], state["average"]["outc.conv.bias"], atol=1e-3, rtol=0
+    )
+    before = (home / "run" / "state.pt").stat().st_mtime_ns
+    assert main([*command, "--resume", "--stop", "0", "--export", out]) == 0
+    assert weights_hash(read_weights(Path(out))) == weights_hash(made)
+    assert (home / "run" / "state.pt").stat().st_mtime_ns == before
+
+
+def test_training_needs_only_torch_numpy_pillow_and_safetensors(home: Path) -> None:
+    (home / "recipe.toml").write_text(
+        'data = ["data"]\nout = "run"\nsteps = 2\nbatch = 1\ncrop = 8\nqueries = 5\n' + MODEL
+    )
+    code = """
+        import sys
+        for name in ("tqdm", "tifffile", "skimage", "dask", "scipy", "matplotlib", "zarr", "magicgui"):
+            sys.modules[name] = None
+        import runpy
+        sys.argv = ["linf", "train", "recipe.toml", "--device", "cpu", "--export", "out.safetensors"]
+        runpy.run_module("linf_nodes", run_name="__main__")
+    """
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=home, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_weights(home / "out.safetensors").linf is not None
+
+
+def test_licences_are_counted_by_kind() -> None:
+    texts = ["CC-BY-SA-4.0 (CID22/LICENSE)", "CC BY 4.0 / CC-BY-4.0", "CC0", "Public Domain", "WTFPL"]
+    kinds = ["CC BY-SA", "CC BY", "CC0 or public domain", "CC0 or public domain", "WTFPL"]
+    assert [licence_family(t) for t in texts] == kinds
