@@ -2,10 +2,12 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from linf_nodes.training.run import Run
 from linf_nodes.training.scales import Scales
 from linf_nodes.training.schedule import learning_rate
 from linf_nodes.training.trunk import Trunk, perceptual_distance, read_trunk
+from linf_nodes.training.wear import Wear, blurred, through_jpeg
 
 from .models import enlarge, make_model, picture
 from .tiny import weights
@@ -241,6 +244,41 @@ def test_enlargement_is_torchs_bilinear() -> None:
     torch.testing.assert_close(enlarge_bilinearly(x, (20, 23)), theirs, atol=1e-5, rtol=1e-5)
 
 
+def test_wear_is_off_by_default_and_draws_nothing(home: Path) -> None:
+    random = torch.Generator().manual_seed(1)
+    before, hr = random.get_state(), picture(24, 24, batch=2)
+    assert torch.equal(Wear()(hr, (11, 11), random), reduce(hr, (11, 11)))
+    assert torch.equal(random.get_state(), before)
+    asked = recipe(home)
+    assert (asked.blur, asked.noise, asked.jpeg) == ((), (), ())
+
+
+@pytest.mark.parametrize("wear", [Wear((0.5, 2.0)), Wear(noise=(1.0, 9.0)), Wear(jpeg=(20, 60)), Wear((1, 1), (5, 5))])
+def test_worn_batches_repeat_and_keep_their_hr_pictures(home: Path, wear: Wear) -> None:
+    plain, worn = (GridSampler(pack(home), 3, 2, 24, 3, Scales((1.0, 4.0)), w) for w in (Wear(), wear))
+    assert torch.equal(worn(1).lr, worn(1).lr)
+    assert torch.equal(worn(1).hr, plain(1).hr)
+    assert 0 < (worn(1).lr - plain(1).lr).abs().max() < 0.7
+    assert torch.equal(worn(1).lr, worn(1).lr.mul(255).round().div(255))
+    textures = Sampler(pack(home), 3, 2, 12, 30, 3, Scales((1.0, 3.0)), wear)
+    assert torch.equal(textures(2).texture, textures(2).texture)
+
+
+def test_blur_is_gaussian_and_noise_and_quality_are_as_told() -> None:
+    point = torch.zeros(1, 41, 41)
+    point[0, 20, 20] = 1
+    at = torch.arange(41.0) - 20
+    assert float((blurred(point, 2.0).sum(1)[0] * at**2).sum()) == pytest.approx(4.0, 1e-3)
+    torch.testing.assert_close(blurred(torch.ones(3, 9, 9), 5.0), torch.ones(3, 9, 9))
+    grey = torch.full((3, 64, 64), 0.5)
+    noisy = Wear(noise=(10, 10))(grey, (64, 64), torch.Generator().manual_seed(1))
+    assert float(noisy.std()) * 255 == pytest.approx(10, 0.05)
+    x = picture(32, 32)[0].mean(0, keepdim=True).expand(3, -1, -1)  # JPEG halves the colours' resolution
+    errors = [float((through_jpeg(x, quality) - x).abs().mean()) for quality in (100, 50, 5)]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.01
+
+
 # Batches
 
 
@@ -442,6 +480,8 @@ def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
         ("bfloat16 = 1", "bfloat16 = 1"),
         ('kind = "gan"', "linf or prior"),
         ("scales = [4.0, 1.0]", "in order"),
+        ("jpeg = [0, 50]", "from 1 to 100"),
+        ("noise = [3.0]", "from 0 to 255"),
         ("steps = = 1", "cannot be read"),
     ],
 )
@@ -531,3 +571,28 @@ def test_licences_are_counted_by_kind() -> None:
     texts = ["CC-BY-SA-4.0 (CID22/LICENSE)", "CC BY 4.0 / CC-BY-4.0", "CC0", "Public Domain", "WTFPL"]
     kinds = ["CC BY-SA", "CC BY", "CC0 or public domain", "CC0 or public domain", "WTFPL"]
     assert [licence_family(t) for t in texts] == kinds
+
+
+def test_the_docs_name_every_key_with_its_default() -> None:
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    table = dict(row.split("|")[1:3] for row in page[page.index("| key |") :].splitlines()[2:])
+    told = {
+        key.strip(" `[]"): default.strip(" `")
+        for keys, defaults in table.items()
+        for key, default in zip_keys(keys, defaults)
+    }
+    asked = Recipe(("data",), "out")
+    assert set(told) == set(asked.entry())
+    for name in set(told) - {"data", "out"}:
+        said, value = told[name], getattr(asked, name)
+        assert value in ("", (), {}) if said == "none" else tomllib.loads(f"x = {said}")["x"] == unlisted(value), name
+
+
+def zip_keys(keys: str, defaults: str) -> list[tuple[str, str]]:
+    names = keys.split(",")
+    values = re.split(r",\s*(?![^\[]*\])", defaults)
+    return list(zip(names, values if len(values) == len(names) else values * len(names), strict=True))
+
+
+def unlisted(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

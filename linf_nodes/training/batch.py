@@ -9,9 +9,10 @@ from torch import Tensor
 from ..models.fourier import Corners
 from ..pipeline.cells import cells_of, corners_of
 from .crops import generator_of, random_crop
-from .degrade import enlarge, reduce
+from .degrade import enlarge
 from .pack import Pack
 from .scales import Scales
+from .wear import UNWORN, Wear
 
 
 class Batch(NamedTuple):
@@ -37,6 +38,7 @@ class Sampler:
     queries: int
     patch: int
     scales: Scales
+    wear: Wear = UNWORN
 
     def __call__(self, step: int) -> Batch:
         """Batch number `step`."""
@@ -52,7 +54,7 @@ class Sampler:
         low, high = scales
         hr = random_crop(self.pack, random, lambda u: round(self.crop * (low + (high - low) * u)))
         size = hr.shape[1]
-        lr = reduce(hr, (self.crop, self.crop))
+        lr = self.wear(hr, (self.crop, self.crop), random)
         residual = 2 * (hr - enlarge(lr, (size, size)))
         half = self.patch // 2
         centre = torch.randint(half, size - half, (2, self.queries), generator=random).to(hr.device)

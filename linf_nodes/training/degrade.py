@@ -34,9 +34,19 @@ def bilinear_matrix(n_in: int, n_out: int, device: torch.device) -> Tensor:
 
 def reduce(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
     """Antialiased bicubic reduction of `[..., h, w]` in [0, 1] to `n_out`, rounded to 8 bits as an LR file would be."""
+    return rounded(shrink(picture, n_out))
+
+
+def shrink(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
+    """The same before it is rounded."""
     y = bicubic_matrix(picture.shape[-2], n_out[0], picture.device)
     x = bicubic_matrix(picture.shape[-1], n_out[1], picture.device)
-    return (y @ picture @ x.T).mul(255).round().clamp(0, 255).div(255)
+    return y @ picture @ x.T
+
+
+def rounded(picture: Tensor) -> Tensor:
+    """Values in [0, 1] as 8 bits keep them."""
+    return picture.mul(255).round().clamp(0, 255).div(255)
 
 
 def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:

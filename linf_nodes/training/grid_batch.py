@@ -11,9 +11,10 @@ from ..models.fourier import Corners
 from ..pipeline.cells import corners_of_rectangle
 from ..pipeline.grid import Grid
 from .crops import generator_of, random_crop
-from .degrade import enlarge, reduce
+from .degrade import enlarge
 from .pack import Pack
 from .scales import Scales
+from .wear import UNWORN, Wear
 
 
 class GridBatch(NamedTuple):
@@ -40,6 +41,7 @@ class GridSampler:
     size: int
     patch: int
     scales: Scales
+    wear: Wear = UNWORN
 
     def __call__(self, step: int) -> GridBatch:
         """Batch number `step`."""
@@ -48,7 +50,7 @@ class GridSampler:
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
         side = max(1, round(self.size / scale))
         hr = torch.stack([random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)])
-        lr = reduce(hr, (side, side))
+        lr = self.wear(hr, (side, side), random)
         return grid_batch(hr, lr, self.patch)
 
 

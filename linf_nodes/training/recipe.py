@@ -33,6 +33,9 @@ class Recipe:
     scales: tuple[float, ...] = (1.0, 4.0)
     small: tuple[float, ...] = ()
     small_until: float = 0.5
+    blur: tuple[float, ...] = ()
+    noise: tuple[float, ...] = ()
+    jpeg: tuple[float, ...] = ()
 
     lr: float = 1e-3
     schedule: str = "cosine"
@@ -120,3 +123,9 @@ class Recipe:
         for name, pair in (("scales", self.scales), ("small", self.small or self.scales)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
                 raise BadValue(f"The recipe '{path}' has {name} = {list(pair)}: give two numbers, 1 or more, in order.")
+        for name, low, high in (("blur", 0, 1000), ("noise", 0, 255), ("jpeg", 1, 100)):
+            span = getattr(self, name)
+            if span and not (len(span) == 2 and low <= span[0] <= span[1] <= high):
+                raise BadValue(
+                    f"The recipe '{path}' has {name} = {list(span)}: give two numbers from {low} to {high}, in order."
+                )

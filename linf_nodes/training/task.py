@@ -20,6 +20,7 @@ from .pack import Pack
 from .recipe import Recipe
 from .scales import Scales
 from .trunk import perceptual_distance, read_trunk
+from .wear import Wear
 
 
 class Task(Protocol):
@@ -58,7 +59,7 @@ class LinfTask:
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
-        return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r))
+        return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
         return texture_terms(self.net, batch, _autocast(self.recipe))
@@ -77,7 +78,7 @@ class PictureTask(LinfTask):
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
@@ -104,7 +105,7 @@ class PriorTask:
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
         latent = self.recipe.latent > 0
@@ -181,6 +182,10 @@ def _on(device: torch.device, net: nn.Module) -> None:
 def _scales(recipe: Recipe) -> Scales:
     small = (recipe.small[0], recipe.small[1]) if recipe.small else None
     return Scales((recipe.scales[0], recipe.scales[1]), small, int(recipe.small_until * recipe.steps))
+
+
+def _wear(recipe: Recipe) -> Wear:
+    return Wear(recipe.blur, recipe.noise, recipe.jpeg)
 
 
 def _autocast(recipe: Recipe) -> torch.dtype | None:
