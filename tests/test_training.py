@@ -1,6 +1,7 @@
 """Training: loss terms against float64, exact resume, degradations against Pillow, and what a user gets wrong."""
 
 import errno
+import importlib.util
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from safetensors.torch import save_file
 from linf_nodes.errors import BadPicture, BadValue, Cancelled, LinfError, UnsupportedWeights
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
+from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family
+from linf_nodes.training.compiling import compile_chains, wanted
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
@@ -32,6 +36,7 @@ from linf_nodes.training.log import Log
 from linf_nodes.training.loss import condition, initial_prior, predict, prior_terms, texture_terms, to_pictures, to_rows
 from linf_nodes.training.pack import Pack, load_pack
 from linf_nodes.training.prefetch import Prefetch
+from linf_nodes.training.preview import write_preview
 from linf_nodes.training.recipe import Recipe
 from linf_nodes.training.run import Run
 from linf_nodes.training.scales import Scales
@@ -362,6 +367,33 @@ def test_a_checkpoint_of_before_these_keys_goes_on(home: Path) -> None:
     assert trained(recipe(home), resume=True)["step"] == 6
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_previews_show_fixed_crops_and_change_nothing(home: Path, kind: str) -> None:
+    without = trained(recipe(home, KINDS[kind], "a", preview_every=0))
+    assert not (home / "a" / "preview.png").exists()
+    assert same(trained(recipe(home, KINDS[kind], "b", preview_every=1)), without)
+    last = np.asarray(Image.open(home / "b" / "preview.png"))
+    size = 48 if kind == "textures" else 24
+    assert last.shape == (4 * size + 12, 3 * size + 8, 3)
+    trained(recipe(home, KINDS[kind], "c", preview_every=2, steps=2))
+    first = np.asarray(Image.open(home / "c" / "preview.png"))
+    assert np.array_equal(first[:, :size], last[:, :size])
+    assert np.array_equal(first[:, -size:], last[:, -size:])
+    assert not np.array_equal(first, last)
+
+
+def test_a_preview_holds_what_inference_gives(home: Path) -> None:
+    ran = Run(recipe(home, PRIOR, bfloat16=False), CPU)
+    batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
+    write_preview(home / "preview.png", ran.task, ran.average, batch)
+    ran.export(home / "out.safetensors", {}, {})
+    networks = prepare(*build(read_weights(home / "out.safetensors")), CPU, torch.float32)
+    exported = LinfModel(*networks, "test", "0123", CPU, torch.float32)
+    seen = enlarge(exported, batch.lr, (24, 24), amount=1.0)[0].clamp(0, 1)
+    drawn = torch.from_numpy(np.array(Image.open(home / "preview.png"))[:, 28:52]).permute(2, 0, 1) / 255
+    torch.testing.assert_close(drawn, seen, atol=0.004, rtol=0)
+
+
 def test_norm_layers_keep_their_statistics_in_the_end(home: Path) -> None:
     early = trained(recipe(home, PRIOR), stop=3)
     late = trained(recipe(home, PRIOR), resume=True)
@@ -371,6 +403,24 @@ def test_norm_layers_keep_their_statistics_in_the_end(home: Path) -> None:
     for name in names:
         assert torch.equal(late["model"][name], early["average"][name])
         torch.testing.assert_close(late["average"][name], early["average"][name])
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch.compile asks every input for it
+@pytest.mark.parametrize("kind", KINDS)
+def test_compiled_chains_train_as_the_others_do(home: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linf_nodes.training.run.compile_chains", partial(compile_chains, backend="eager"))
+    plain = trained(recipe(home, KINDS[kind], "a"))
+    compiled = trained(recipe(home, KINDS[kind], "b", compile=True))
+    assert compiled["model"].keys() == plain["model"].keys()
+    for name, value in plain["model"].items():
+        torch.testing.assert_close(compiled["model"][name], value)
+
+
+def test_auto_compiles_on_cuda_alone(home: Path) -> None:
+    assert not wanted(recipe(home).compile, torch.device("cuda"))
+    assert wanted(recipe(home, compile=True).compile, CPU)
+    assert not wanted(recipe(home, compile="auto").compile, CPU)
+    assert wanted("auto", torch.device("cuda")) == (importlib.util.find_spec("triton") is not None)
 
 
 def test_rows_of_steps_that_were_lost_are_written_again(tmp_path: Path) -> None:
@@ -393,14 +443,27 @@ def test_hours_leave_pauses_out(tmp_path: Path) -> None:
 # Stopping, and what goes wrong
 
 
-def test_a_gradient_that_is_no_number_names_the_step(home: Path) -> None:
-    ran = Run(recipe(home), CPU)
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_gradient_that_is_no_number_names_the_step(home: Path, patient: bool) -> None:
+    ran = Run(recipe(home, save_every=5), CPU)
+    ran.patient = patient
     ran.train(stop=2)
     with torch.no_grad():
         ran.model.get_parameter("coef.bias").fill_(float("nan"))
     with pytest.raises(LinfError, match=r"step 2 is nan .*resume"):
         ran.train()
+    assert ran.step == (5 if patient else 2)
+    with pytest.raises(LinfError, match="step 2 is nan"):
+        ran.save()
     assert checkpoint.load_state(ran.path, CPU)["step"] == 2
+    assert not (home / "run" / "log.csv").exists()
+
+
+def test_looking_seldom_changes_nothing(home: Path) -> None:
+    ran = Run(recipe(home, out="seldom", steps=55), CPU)
+    ran.patient = True
+    ran.train()
+    assert same(checkpoint.load_state(ran.path, CPU), trained(recipe(home, steps=55)))
 
 
 def stop_by_signal() -> None:
@@ -478,6 +541,7 @@ def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
         ("steps = 1.5", "steps = 1.5"),
         ("batch = 0", "batch = 0"),
         ("bfloat16 = 1", "bfloat16 = 1"),
+        ('compile = "yes"', "compile = 'yes'"),
         ('kind = "gan"', "linf or prior"),
         ("scales = [4.0, 1.0]", "in order"),
         ("jpeg = [0, 50]", "from 1 to 100"),

@@ -73,6 +73,19 @@ def prior_terms(
     return terms
 
 
+def mean_picture(model: LINF, batch: GridBatch, autocast: Autocast) -> Tensor:
+    """The mean of the distribution, as pictures in [0, 1]."""
+    cond = condition(model, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
+    return to_pictures(model.imnet.mean(cond), batch, model.patch_size)
+
+
+def prior_picture(linf: LINF, prior: LatentPrior, batch: GridBatch, autocast: Autocast) -> Tensor:
+    """The pictures in [0, 1] of the prior's latents."""
+    cond = condition(linf, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
+    initial = linf.imnet(to_rows(2 * initial_prior(batch), linf.patch_size), cond)[0]
+    return to_pictures(linf.imnet.inverse(predict(prior, initial, batch, autocast), cond), batch, linf.patch_size)
+
+
 def condition(model: LINF, lr: Tensor, rel_cell: Tensor, corners: Corners, autocast: Autocast) -> Condition:
     """The flow's condition at every query, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
     with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):

@@ -55,7 +55,9 @@ class Recipe:
 
     seed: int = 1
     bfloat16: bool = True
+    compile: bool | str = False
     save_every: int = 500
+    preview_every: int = 1000
     home: Path = field(default=Path(), compare=False)
 
     @classmethod
@@ -110,12 +112,14 @@ class Recipe:
     def _check(self, path: Path) -> None:
         for f in fields(self):
             value, default = getattr(self, f.name), f.default
+            if f.name == "compile" and value == "auto":
+                continue
             kind = bool if isinstance(default, bool) else type(default)
             fits = isinstance(value, _NUMBERS if kind is float else kind) and (kind is bool or value is not True)
             if kind in (bool, int, float, str, tuple) and not fits:
                 raise BadValue(f"The recipe '{path}' has {f.name} = {value!r}: give it like {default!r}.")
-        for name in ("steps", "batch", "crop", "queries", "hr", "save_every"):
-            if getattr(self, name) < (name != "steps"):
+        for name in ("steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
+            if getattr(self, name) < (name not in ("steps", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
         for name, value, choices in (("kind", self.kind, KINDS), ("schedule", self.schedule, SCHEDULES)):
             if value not in choices:

@@ -13,11 +13,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import BadValue, Cancelled, LinfError
 from ..models.checkpoint import Weights, write_weights
 from .checkpoint import load_state, save_state
+from .compiling import compile_chains, wanted
+from .grid_batch import GridBatch, GridSampler
 from .interrupt import Interrupt
 from .log import Log
+from .loss import Terms
 from .pack import Pack, load_pack
 from .prefetch import Prefetch
+from .preview import CROPS, write_preview
 from .recipe import Recipe
+from .scales import Scales
 from .schedule import learning_rate
 from .task import make_task, term_weights
 
@@ -42,11 +47,16 @@ class Run:
         self.task = make_task(recipe, device, init)
         self.model = self.task.net
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        if wanted(recipe.compile, device):
+            compile_chains(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.lr, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.path = recipe.folder() / "state.pt"
         self.log = Log(recipe.folder() / "log.csv")
         self.pictures = 0
+        self.patient = device.type != "cpu"
+        """Norms are looked at only when something is written: a look waits until the device has done its work."""
+        self._unseen: list[tuple[int, Terms, Tensor]] = []
         self._said = ""
 
     def resume(self) -> bool:
@@ -73,11 +83,20 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.zero_grad(set_to_none=True)
+        self._unseen.clear()
         self.step, self.pictures = state["step"], state.get("pictures", 0)
         return True
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint.
+
+        Raises
+        ------
+        LinfError
+            When a gradient since the last one was no number; the last one stays.
+        """
+        self._look()
         state: dict[str, Any] = {
             "spec": self.task.spec.entry(),
             "frozen": self.task.frozen,
@@ -105,6 +124,7 @@ class Run:
         self.pictures = len(pack.pictures)
         self.log.forget(self.step)
         self.model.train()
+        preview = self._preview(pack) if self.recipe.preview_every else None
         with Interrupt() as interrupt, Prefetch(self.task.sampler(pack)) as batches:
             try:
                 while self.step < last:
@@ -115,6 +135,9 @@ class Run:
                         raise KeyboardInterrupt
                     if self.step % self.recipe.save_every == 0:
                         self.save()
+                    if preview is not None and self.step % self.recipe.preview_every == 0:
+                        self._look()
+                        write_preview(self.path.with_name("preview.png"), self.task, self.average, preview)
             except (KeyboardInterrupt, Cancelled) as asked:
                 if interrupt.asked or isinstance(asked, Cancelled):
                     self.save()
@@ -131,6 +154,13 @@ class Run:
         write_weights(path, weights)
         return weights
 
+    def _preview(self, pack: Pack) -> GridBatch | None:
+        """The same crops at every preview of every run, at the largest scale; None when the pictures are too small."""
+        side = min(self.task.min_side, *(min(p.shape[1:]) for p in pack.pictures))
+        size = side // self.task.patch * self.task.patch
+        top = self.recipe.scales[1]
+        return GridSampler(pack, 0, CROPS, size, self.task.patch, Scales((top, top)))(0) if size else None
+
     def _advance(self, batch: Any) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, self.step)
@@ -140,21 +170,28 @@ class Run:
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        if not math.isfinite(float(norm)):
-            raise LinfError(self._no_number(terms, float(norm)))
+        self._unseen.append((self.step, {name: term.detach() for name, term in terms.items()}, norm))
+        if not self.patient:
+            self._look()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self._follow()
         if self.step % LOG_EVERY == 0 or not self._said:
+            self._look()
             self._tell({name: float(term.detach()) for name, term in terms.items()}, float(norm))
 
-    def _no_number(self, terms: dict[str, Tensor], norm: float) -> str:
-        found = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in terms.items())
-        return (
-            f"The gradient at step {self.step} is {norm} ({found}); the last checkpoint is '{self.path}' of before: "
-            "lower 'lr' or 'clip', and go on with --resume."
-        )
+    def _look(self) -> None:
+        """Raise LinfError when a gradient since the last look was no number; what followed it is of no use."""
+        norms = torch.stack([norm for *_, norm in self._unseen]).tolist() if self._unseen else []
+        for (step, terms, _), norm in zip(self._unseen, norms, strict=True):
+            if not math.isfinite(norm):
+                found = ", ".join(f"{name} {float(term):.4g}" for name, term in terms.items())
+                raise LinfError(
+                    f"The gradient at step {step} is {norm} ({found}); the last checkpoint is '{self.path}' of before: "
+                    "lower 'lr' or 'clip', and go on with --resume."
+                )
+        self._unseen.clear()
 
     def _settle(self) -> None:
         """From the recipe's fraction of the run on, norm layers use the running statistics, as in inference."""

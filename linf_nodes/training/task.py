@@ -14,8 +14,8 @@ from ..models.linf import LINF
 from ..models.spec import Spec, build_linf, build_prior
 from .batch import Sampler
 from .crops import generator_of
-from .grid_batch import GridSampler
-from .loss import Distance, Terms, picture_terms, prior_terms, texture_terms
+from .grid_batch import GridBatch, GridSampler
+from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
 from .pack import Pack
 from .recipe import Recipe
 from .scales import Scales
@@ -31,6 +31,8 @@ class Task(Protocol):
     """Names the values of what is used but not trained; empty for none."""
     min_side: int
     """Pixels that a training picture must have to each side."""
+    patch: int
+    """HR pixels of a texture to each side."""
 
     @property
     def net(self) -> nn.Module:
@@ -41,6 +43,9 @@ class Task(Protocol):
 
     def terms(self, batch: Any, step: int) -> Terms:
         """Loss terms of a batch, unweighted."""
+
+    def picture(self, net: Any, batch: GridBatch) -> Tensor:
+        """Pictures `[b, 3, n, n]` by `net`, a copy of the network in eval mode: the mean, or the learned prior's."""
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
         """A weights file's content with `state` in the place of the trained network's, and its card."""
@@ -55,7 +60,7 @@ class LinfTask:
         self.recipe, self.device = recipe, device
         self.spec, self.net = _linf(recipe, init)
         _on(device, self.net)
-        self.min_side = int(recipe.crop * recipe.scales[1])
+        self.min_side, self.patch = int(recipe.crop * recipe.scales[1]), self.net.patch_size
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
@@ -63,6 +68,9 @@ class LinfTask:
 
     def terms(self, batch: Any, step: int) -> Terms:
         return texture_terms(self.net, batch, _autocast(self.recipe))
+
+    def picture(self, net: Any, batch: GridBatch) -> Tensor:
+        return mean_picture(net, batch, _autocast(self.recipe))
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
         return Weights(self.spec, state, None, {}, {**card, "training": training})
@@ -101,7 +109,7 @@ class PriorTask:
         _on(device, self.linf)
         _on(device, self.net)
         self.distance = _distance(recipe, device)
-        self.min_side = _checked_size(recipe, linf)
+        self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
@@ -110,6 +118,9 @@ class PriorTask:
     def terms(self, batch: Any, step: int) -> Terms:
         latent = self.recipe.latent > 0
         return prior_terms(self.linf, self.net, batch, latent, self.distance, _autocast(self.recipe))
+
+    def picture(self, net: Any, batch: GridBatch) -> Tensor:
+        return prior_picture(self.linf, net, batch, _autocast(self.recipe))
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
         card = {**self.weights.card, **card, "prior_training": training}
