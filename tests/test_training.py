@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,6 +30,7 @@ from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family
 from linf_nodes.training.compiling import compile_chains, wanted
+from linf_nodes.training.crops import generator_of, random_crop
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
@@ -532,6 +534,26 @@ def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
     assert [reason.split(":")[0] for reason in found.skipped] == ["broken.png", "small.png"]
     with pytest.raises(BadPicture, match=r"4 files skipped"):
         load_pack([home / "data"], 100, CPU)
+
+
+def test_planes_of_stacks_are_pictures(home: Path) -> None:
+    volume = np.stack([smooth(40, 44, i)[..., 0] for i in range(3)]).astype(np.uint16) * 16
+    tifffile.imwrite(home / "data" / "deep.tif", volume, imagej=True)
+    tifffile.imwrite(home / "data" / "float.tif", volume[0].astype(np.float32) / 3 - 50)
+    tifffile.imwrite(home / "data" / "small.tif", volume[:, :9])
+    tifffile.imwrite(home / "data" / "time.tif", smooth(40, 44)[None].repeat(2, 0), photometric="rgb")
+    found = load_pack([home / "data"], 24, CPU)
+    kinds = [(tuple(p.shape), p.dtype) for p in found.pictures]
+    assert kinds[2:] == [((1, 40, 44), torch.uint16)] * 4 + [((3, 40, 44), torch.uint8)] * 2
+    assert [reason.split(":")[0] for reason in found.skipped] == ["small.tif"]
+    low, high = np.percentile(volume, (0.1, 99.9))
+    wanted = ((volume - low) / (high - low)).clip(0, 1)
+    for ours, plane in zip(found.pictures[2:5], wanted, strict=True):
+        np.testing.assert_allclose(ours[0].numpy() / 65535, plane, atol=2e-4)
+    crop = random_crop(Pack(found.pictures[2:3], ()), generator_of(1, 1), lambda _: 24)
+    assert crop.shape == (3, 24, 24)
+    assert 0 <= crop.min() < 0.3 < 0.7 < crop.max() <= 1
+    assert trained(recipe(home, scales=[1.0, 2.0]))["pictures"] == 8
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ..pipeline.render import Progress
 from .amount import amount_of
 from .node import node
 from .types import (
+    AutoTemperature,
     Features,
     Frame,
     Image,
@@ -16,10 +17,11 @@ from .types import (
     Mask,
     Megapixels,
     Model,
-    Pixels,
+    Origin,
     Scale,
     ScaleX,
     Seed,
+    Side,
     Strength,
     Temperature,
     Texture,
@@ -37,8 +39,6 @@ def encode_lr(linf_model: Model, image: Image, tile: Tile = 0) -> Features:
         From Load LINF Model.
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
-    tile
-        Side of the encoder's tiles in input pixels; 0 chooses.
     """
     return features.encode(linf_model, image, tile or render.AUTO_TILE)
 
@@ -50,11 +50,11 @@ def sample_latent(
     seed: Seed = 0,
     frame: Frame = 0,
     scale_x: ScaleX = 0.0,
-    height: Pixels = 0,
-    width: Pixels = 0,
+    height: Side = 0,
+    width: Side = 0,
     megapixels: Megapixels = 0.0,
-    origin_y: Pixels = 0,
-    origin_x: Pixels = 0,
+    origin_y: Origin = 0,
+    origin_x: Origin = 0,
 ) -> Latent:
     """Draw the latent z of every texture patch from a standard normal; the same seed always gives the same z.
 
@@ -62,20 +62,6 @@ def sample_latent(
     ----------
     features
         From Encode LR.
-    scale
-        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
-    seed
-        Names the draw; it means the same on every device.
-    frame
-        Another draw of the same seed, for frames of a film or planes of a stack.
-    scale_x
-        Enlargement of the width; 0: the same as scale.
-    height, width
-        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
-    megapixels
-        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
-    origin_y, origin_x
-        First output pixel of this picture within a whole that it was cropped from; a multiple of the patch.
     """
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     origin = patch_origin((origin_y, origin_x), grid.patch)
@@ -87,8 +73,8 @@ def learned_prior(
     features: Features,
     scale: Scale = 4.0,
     scale_x: ScaleX = 0.0,
-    height: Pixels = 0,
-    width: Pixels = 0,
+    height: Side = 0,
+    width: Side = 0,
     megapixels: Megapixels = 0.0,
 ) -> Latent:
     """Predict the latent z instead of drawing it (LINF-LP): no temperature to tune, no grid artefacts.
@@ -97,14 +83,6 @@ def learned_prior(
     ----------
     features
         From Encode LR, of a model with a learned prior.
-    scale
-        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
-    scale_x
-        Enlargement of the width; 0: the same as scale.
-    height, width
-        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
-    megapixels
-        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
     """
     if features.model.prior is None:
         raise BadValue(
@@ -124,8 +102,6 @@ def encode_reference(features: Features, reference: Image, tile: Tile = 0, progr
         From Encode LR.
     reference
         The high-resolution picture; its size is the output size.
-    tile
-        Side of the tiles in input pixels; 0 chooses.
     """
     hr_size = (reference.shape[-2], reference.shape[-1])
     grid = _grid(features, output_size(features.lr_size, size=hr_size))
@@ -143,8 +119,6 @@ def flow_inverse(features: Features, latent: Latent, tile: Tile = 0, progress: P
         From Encode LR.
     latent
         From Sample Latent, Learned Prior or Encode Reference, made from the same features.
-    tile
-        Side of the tiles in input pixels; 0 chooses.
     """
     check_latent(latent, _grid(features, latent.grid.hr_size), features.model.hash, features.model.name)
     return composition.flow_inverse(features, latent, tile or None, progress)
@@ -154,7 +128,7 @@ def flow_inverse(features: Features, latent: Latent, tile: Tile = 0, progress: P
 def compose(
     texture: Texture,
     temperature: Temperature = 0.5,
-    auto_temperature: bool = True,
+    auto_temperature: AutoTemperature = True,
     strength: Strength = 1.0,
     mask: Mask | None = None,
 ) -> Image:
@@ -164,12 +138,6 @@ def compose(
     ----------
     texture
         From Flow Inverse.
-    temperature
-        Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.
-    auto_temperature
-        Use the temperature on the weights' card for this scale instead.
-    strength
-        Amount of a learned prior's or reference's detail.
     mask
         Multiplies the amount pixel by pixel.
     """
@@ -182,8 +150,8 @@ def uncertainty(
     features: Features,
     scale: Scale = 4.0,
     scale_x: ScaleX = 0.0,
-    height: Pixels = 0,
-    width: Pixels = 0,
+    height: Side = 0,
+    width: Side = 0,
     megapixels: Megapixels = 0.0,
     tile: Tile = 0,
     progress: Progress | None = None,
@@ -194,16 +162,6 @@ def uncertainty(
     ----------
     features
         From Encode LR.
-    scale
-        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
-    scale_x
-        Enlargement of the width; 0: the same as scale.
-    height, width
-        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
-    megapixels
-        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
-    tile
-        Side of the tiles in input pixels; 0 chooses.
     """
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     return composition.uncertainty(features, grid, tile or None, progress)

@@ -129,7 +129,7 @@ _KINDS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
 def node(
     title: str, outputs: tuple[str, ...], category: str = "LINF", aliases: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function as a node. Its signature is the schema; tooltips come from its Parameters section."""
+    """Register a function as a node: its signature is the schema, its Parameters section and types the help."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         tips = _tooltips(function)
@@ -161,7 +161,7 @@ def node(
 
 def _input(name: str, hint: Any, default: Any, tip: str) -> Input:
     kind, options = _kind(hint)
-    return Input(name, kind, default, {**options, "tooltip": tip})
+    return Input(name, kind, default, {**options, "tooltip": tip or options.get("tooltip", "")})
 
 
 def _kind(hint: Any) -> tuple[str, Mapping[str, Any]]:

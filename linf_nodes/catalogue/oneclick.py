@@ -9,16 +9,18 @@ from .amount import amount_of
 from .chain import learned_prior, sample_latent
 from .node import node
 from .types import (
+    AutoTemperature,
     Frame,
     Image,
     Latent,
     Mask,
     Megapixels,
     Model,
-    Pixels,
+    Origin,
     Scale,
     ScaleX,
     Seed,
+    Side,
     Strength,
     Temperature,
     Tile,
@@ -34,17 +36,17 @@ def upscale(
     scale: Scale = 4.0,
     latent: Annotated[str, {"choices": ("auto", "prior", "noise")}] = "auto",
     temperature: Temperature = 0.5,
-    auto_temperature: bool = True,
+    auto_temperature: AutoTemperature = True,
     strength: Strength = 1.0,
     seed: Seed = 0,
     frame: Frame = 0,
     scale_x: ScaleX = 0.0,
-    height: Pixels = 0,
-    width: Pixels = 0,
+    height: Side = 0,
+    width: Side = 0,
     megapixels: Megapixels = 0.0,
     tile: Tile = 0,
-    origin_y: Pixels = 0,
-    origin_x: Pixels = 0,
+    origin_y: Origin = 0,
+    origin_x: Origin = 0,
     mask: Mask | None = None,
     progress: Progress | None = None,
 ) -> Image:
@@ -56,30 +58,8 @@ def upscale(
         From Load LINF Model.
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
-    scale
-        Enlargement, any number from 1 to 32; of the height alone when scale_x is given.
     latent
         prior: predict the latent; noise: draw it; auto: predict it where the model has a learned prior.
-    temperature
-        Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.
-    auto_temperature
-        Use the temperature on the weights' card for this scale instead.
-    strength
-        Amount of a learned prior's detail.
-    seed
-        Names the draw; it means the same on every device.
-    frame
-        Another draw of the same seed, for frames of a film or planes of a stack.
-    scale_x
-        Enlargement of the width; 0: the same as scale.
-    height, width
-        Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used.
-    megapixels
-        Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.
-    tile
-        Side of the tiles in input pixels; 0 chooses. The picture does not depend on it.
-    origin_y, origin_x
-        First output pixel of this picture within a whole that it was cropped from; a multiple of the patch.
     mask
         Multiplies the amount of detail pixel by pixel.
     """

@@ -25,12 +25,70 @@ Features = Annotated[FeaturesValue, Socket("LINF_FEATURES")]
 Latent = Annotated[LatentValue, Socket("LINF_LATENT")]
 Texture = Annotated[TextureValue, Socket("LINF_TEXTURE")]
 
-Scale = Annotated[float, {"min": 1.0, "max": 32.0, "step": 0.001}]
-ScaleX = Annotated[float, {"min": 0.0, "max": 32.0, "step": 0.001}]  # 0: as the scale of y
-Pixels = Annotated[int, {"min": 0, "max": 1 << 20, "step": 1}]
-Megapixels = Annotated[float, {"min": 0.0, "max": 4096.0, "step": 0.01}]
-Seed = Annotated[int, {"min": 0, "max": (1 << 64) - 1, "step": 1}]
-Frame = Annotated[int, {"min": 0, "max": (1 << 32) - 1, "step": 1}]
-Tile = Annotated[int, {"min": 0, "max": 8192, "step": 1}]  # LR pixels; 0: chosen automatically
-Temperature = Annotated[float, {"min": 0.0, "max": 2.0, "step": 0.01}]
-Strength = Annotated[float, {"min": 0.0, "max": 2.0, "step": 0.01}]
+# Options that recur carry their own help; a docstring's Parameters section says the rest.
+Scale = Annotated[
+    float,
+    {
+        "min": 1.0,
+        "max": 32.0,
+        "step": 0.001,
+        "tooltip": "Enlargement, any number from 1 to 32; of the height alone when scale_x is given.",
+    },
+]
+ScaleX = Annotated[
+    float, {"min": 0.0, "max": 32.0, "step": 0.001, "tooltip": "Enlargement of the width; 0: the same as scale."}
+]
+_SIZE = {"min": 0, "max": 1 << 20, "step": 1}
+Pixels = Annotated[int, _SIZE]
+Side = Annotated[
+    int,
+    _SIZE | {"tooltip": "Exact output size in pixels, instead of the scale; one alone keeps the aspect; 0: not used."},
+]
+Origin = Annotated[
+    int,
+    _SIZE | {"tooltip": "First output pixel of this crop within the whole picture; a multiple of the patch."},
+]
+Megapixels = Annotated[
+    float,
+    {
+        "min": 0.0,
+        "max": 4096.0,
+        "step": 0.01,
+        "tooltip": "Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.",
+    },
+]
+Seed = Annotated[
+    int, {"min": 0, "max": (1 << 64) - 1, "step": 1, "tooltip": "Names the draw; it means the same on every device."}
+]
+Frame = Annotated[
+    int,
+    {
+        "min": 0,
+        "max": (1 << 32) - 1,
+        "step": 1,
+        "tooltip": "Another draw of the same seed, for frames of a film or planes of a stack.",
+    },
+]
+Tile = Annotated[
+    int,
+    {
+        "min": 0,
+        "max": 8192,
+        "step": 1,
+        "tooltip": "Side of the tiles in input pixels; 0 chooses. The picture does not depend on it.",
+    },
+]
+Temperature = Annotated[
+    float,
+    {
+        "min": 0.0,
+        "max": 2.0,
+        "step": 0.01,
+        "tooltip": "Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.",
+    },
+]
+AutoTemperature = Annotated[bool, {"tooltip": "Use the temperature on the weights' card for this scale instead."}]
+Strength = Annotated[
+    float,
+    {"min": 0.0, "max": 2.0, "step": 0.01, "tooltip": "Amount of a learned prior's or reference's detail."},
+]

@@ -21,7 +21,8 @@ def random_crop(pack: Pack, random: torch.Generator, side: Callable[[float], int
     size = min(side(u[1]), *picture.shape[1:])
     top = int(u[2] * (picture.shape[1] - size + 1))
     left = int(u[3] * (picture.shape[2] - size + 1))
-    crop = picture[:, top : top + size, left : left + size].float().div(255)
+    crop = picture[:, top : top + size, left : left + size].float().div(torch.iinfo(picture.dtype).max)
+    crop = crop.expand(3, -1, -1)
     turn = int(torch.randint(8, (1,), generator=random))
     flips = [axis for bit, axis in ((1, 1), (2, 2)) if turn & bit]
     crop = crop.flip(flips) if flips else crop

@@ -1,4 +1,4 @@
-"""A folder of pictures, resident as uint8 on the training device."""
+"""A folder of pictures, resident as integers on the training device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import BadPicture
+from .stack import is_stack, read_planes
 
 SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Pictures `[3, h, w]` uint8, and the files that could not be used with the reason."""
+    """Pictures `[3 or 1, h, w]` uint8 or uint16, and the files that could not be used with the reason."""
 
     pictures: tuple[Tensor, ...]
     skipped: tuple[str, ...]
@@ -43,15 +44,15 @@ def load_pack(folders: Sequence[Path], min_side: int, device: torch.device) -> P
     pictures, skipped = [], []
     for file in files:
         try:
-            with Image.open(file) as image:
-                pixels = np.array(image.convert("RGB"))
+            planes = _planes(file)
         except (OSError, UnidentifiedImageError, SyntaxError) as error:
             skipped.append(f"{file.name}: {error}")
             continue
-        if min(pixels.shape[:2]) < min_side:
-            skipped.append(f"{file.name}: {pixels.shape[1]}x{pixels.shape[0]} is smaller than {min_side} pixels")
+        h, w = planes[0].shape[1:]
+        if min(h, w) < min_side:
+            skipped.append(f"{file.name}: {w}x{h} is smaller than {min_side} pixels")
             continue
-        pictures.append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous().to(device))
+        pictures += [plane.to(device) for plane in planes]
     if not pictures:
         names = ", ".join(str(f) for f in folders)
         raise BadPicture(
@@ -59,3 +60,11 @@ def load_pack(folders: Sequence[Path], min_side: int, device: torch.device) -> P
             f"({len(skipped)} files skipped): add pictures or lower the crop size."
         )
     return Pack(tuple(pictures), tuple(skipped))
+
+
+def _planes(file: Path) -> list[Tensor]:
+    """The picture of a file, or every plane of a stack."""
+    with Image.open(file) as image:
+        if not is_stack(image):
+            return [torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()]
+    return read_planes(file)
