@@ -540,8 +540,10 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     volume = np.stack([smooth(40, 44, i)[..., 0] for i in range(3)]).astype(np.uint16) * 16
     tifffile.imwrite(home / "data" / "deep.tif", volume, imagej=True)
     tifffile.imwrite(home / "data" / "float.tif", volume[0].astype(np.float32) / 3 - 50)
-    tifffile.imwrite(home / "data" / "small.tif", volume[:, :9])
-    tifffile.imwrite(home / "data" / "time.tif", smooth(40, 44)[None].repeat(2, 0), photometric="rgb")
+    tifffile.imwrite(home / "data" / "small.tif", volume[:, :9], photometric="minisblack")
+    rgba = np.dstack([smooth(40, 44), np.full((40, 44), 255, np.uint8)])
+    kind = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(home / "data" / "time.tif", rgba[None].repeat(2, 0), **kind)
     found = load_pack([home / "data"], 24, CPU)
     kinds = [(tuple(p.shape), p.dtype) for p in found.pictures]
     assert kinds[2:] == [((1, 40, 44), torch.uint16)] * 4 + [((3, 40, 44), torch.uint8)] * 2

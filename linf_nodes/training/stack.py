@@ -20,6 +20,8 @@ def is_stack(image: Image.Image) -> bool:
 def read_planes(file: Path) -> list[Tensor]:
     """Planes `[1, h, w]`, or `[3, h, w]` of a file with RGB samples; uint16, or uint8 if the file's are.
 
+    Alpha is left out.
+
     Raises
     ------
     OSError
@@ -37,10 +39,11 @@ def read_planes(file: Path) -> list[Tensor]:
         raise OSError(str(error)) from error
     if "Y" not in axes or "X" not in axes or volume.dtype.kind not in "uif" or not np.isfinite(volume).all():
         raise OSError(f"axes {axes} of {volume.dtype} are no planes of finite samples")
-    colour = "S" in axes and volume.shape[axes.index("S")] == 3
-    last = [axes.index(name) for name in ("SYX" if colour else "YX")]
+    last = [axes.index(name) for name in ("SYX" if "S" in axes else "YX")]
     volume = np.moveaxis(volume, last, range(-len(last), 0))
-    planes = _normalised(volume).reshape(-1, 3 if colour else 1, *volume.shape[-2:])
+    volume = volume if "S" in axes else volume[..., None, :, :]
+    volume = volume[..., : 3 if volume.shape[-3] >= 3 else 1, :, :]  # the last of 2 or 4 samples is alpha
+    planes = _normalised(volume).reshape(-1, *volume.shape[-3:])
     return [torch.from_numpy(plane.copy()) for plane in planes]
 
 
