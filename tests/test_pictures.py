@@ -671,3 +671,14 @@ def test_find_pictures(tmp_path):
     for spec in (tmp_path / "gone.png", f"{tmp_path}/*.avif", tmp_path / "empty"):
         with pytest.raises(BadPicture, match=Path(spec).name.replace("*", r"\*")):
             find_pictures([tmp_path, spec])
+
+
+@pytest.mark.parametrize("imagej", [False, True])
+def test_a_description_of_the_old_files_shape_is_dropped(tmp_path: Path, imagej: bool) -> None:
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, np.zeros((40, 30), np.uint16), imagej=imagej, metadata={"axes": "YX"})
+    picture = read_picture(source)
+    write_picture(dataclasses.replace(picture, pixels=np.zeros((80, 60, 1), np.float32)), target)
+    with tifffile.TiffFile(target) as file:
+        assert file.series[0].shape == (80, 60)
+        assert not file.is_imagej

@@ -24,6 +24,10 @@ DESCRIPTIVE = (
     Base.Copyright,
 )
 DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
+
+# Descriptions that tell a program the old file's shape (tifffile, ImageJ, OME): wrong of any other file.
+_LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")
+
 _RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 
 
@@ -44,9 +48,12 @@ def exif_of_tiff(stream: IO[bytes], offset: int, *, byteorder: str, big: bool) -
     source.endian, source.bigtiff = byteorder, big
     try:
         source.load_from_fp(stream, offset)
-        return _selected(source, [*DESCRIPTIVE, Base.Orientation, *_RESOLUTION])
+        exif = _selected(source, [*DESCRIPTIVE, Base.Orientation, *_RESOLUTION])
     except _BROKEN:
         return Image.Exif()
+    if str(exif.get(Base.ImageDescription, "")).lstrip().startswith(_LAYOUTS):
+        del exif[Base.ImageDescription]
+    return exif
 
 
 def _selected(source: Image.Exif, tags: Iterable[int]) -> Image.Exif:

@@ -9,7 +9,7 @@ from . import texture as closed_form
 from .blocks import Block, Span
 from .features import Features
 from .grid import Grid
-from .latent import Kind, Latent
+from .latent import Kind, Latent, NoiseLatent
 from .render import Amount, Progress, finish, plan_for
 
 
@@ -38,8 +38,7 @@ def flow_inverse(
         for block in plan:
             z, held = latent.window(scene, item, block)
             rows, cols = (slice(*s) for s in block.pixels(latent.grid))
-            mean[item, :, rows, cols] = closed_form.mean(scene, block, held)
-            detail[item, :, rows, cols] = closed_form.detail(scene, block, z, held)
+            mean[item, :, rows, cols], detail[item, :, rows, cols] = closed_form.mean_and_detail(scene, block, z, held)
             done += 1
             if progress is not None:
                 progress(done, total, None)
@@ -64,8 +63,6 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
 @torch.inference_mode()
 def uncertainty(features: Features, grid: Grid, tile: int | None = None, progress: Progress | None = None) -> Tensor:
     """Standard deviation `[b, 3, H, W]` of every output sample at temperature 1, in picture units."""
-    from .latent import NoiseLatent
-
     latent = NoiseLatent(grid, features.model.hash, dim=features.model.dim)
     plan = plan_for(features, latent, tile)
     out = torch.empty(len(features.image), 3, *grid.hr_size)

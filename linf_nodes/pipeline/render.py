@@ -16,7 +16,7 @@ from .grid import Grid
 from .latent import Latent
 from .prior import halo
 from .scene import Scene
-from .texture import detail, inverse, mean
+from .texture import inverse, mean, mean_and_detail
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
@@ -113,7 +113,8 @@ def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Blo
     z, held = latent.window(scene, item, block)
     if mask is None:
         return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
-    return mean(scene, block, held) + detail(scene, block, z * amount.value, held) * mask.to(scene.model.device)
+    mu, detail = mean_and_detail(scene, block, z * amount.value, held)
+    return mu + detail * mask.to(scene.model.device)
 
 
 def _retry(scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:

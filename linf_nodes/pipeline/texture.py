@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..errors import BadShape
 from ..models.flow import Condition
 from .blocks import Block
 from .scene import Scene, fold
@@ -14,7 +15,7 @@ HALF = 0.5  # networks work in [-1, 1], pictures in [0, 1]
 
 def inverse(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> Tensor:
     """Texture `mu + L z` of the latents `z [rows, cols, d]`, as a picture `[3, r, c]` in units of the LR picture."""
-    return _picture(scene, block, lambda c, q: scene.model.linf.imnet.inverse(q, c), z, held)
+    return _picture(scene, block, _map(scene, block, lambda c, q: scene.model.linf.imnet.inverse(q, c), z, held))
 
 
 def mean(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
@@ -23,16 +24,21 @@ def mean(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
     return inverse(scene, block, z, held)
 
 
-def detail(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> Tensor:
-    """`L z` as a picture `[3, r, c]`."""
-    return _picture(scene, block, lambda c, q: scene.model.linf.imnet.detail(q, c), z, held)
+def mean_and_detail(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> tuple[Tensor, Tensor]:
+    """`mu` and `L z` apart, each a picture `[3, r, c]`, from one pass of the network."""
+    flow = scene.model.linf.imnet
+    both = _map(scene, block, lambda c, q: torch.cat((flow.mean(c), flow.detail(q, c)), -1), z, held)
+    mu, lz = both.chunk(2, -1)
+    return _picture(scene, block, mu), _picture(scene, block, lz)
 
 
 def deviation(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
     """Standard deviation of every output sample at temperature 1, `sqrt(diag(L L^T))`, as a picture `[3, r, c]`."""
     flow = scene.model.linf.imnet
     z = torch.zeros(*block.size, scene.model.dim)
-    return _picture(scene, block, lambda c, _: flow.covariance_factor(c).square().sum(-1).sqrt(), z, held)
+    return _picture(
+        scene, block, _map(scene, block, lambda c, _: flow.covariance_factor(c).square().sum(-1).sqrt(), z, held)
+    )
 
 
 def whiten(scene: Scene, block: Block, residual: Tensor, held: Condition | None = None) -> Tensor:
@@ -41,12 +47,10 @@ def whiten(scene: Scene, block: Block, residual: Tensor, held: Condition | None 
     return _map(scene, block, lambda c, q: flow(q, c)[0], residual / HALF, held)
 
 
-def _picture(
-    scene: Scene, block: Block, push: Callable[[Condition, Tensor], Tensor], z: Tensor, held: Condition | None
-) -> Tensor:
-    folded = fold(_map(scene, block, push, z, held), scene.grid.patch).mul_(HALF)
+def _picture(scene: Scene, block: Block, textures: Tensor) -> Tensor:
+    """Textures `[rows, cols, d]` as a picture `[3, r, c]` in picture units, cut at the picture's edge."""
     rows, cols = block.pixels(scene.grid).size
-    return folded[:, :rows, :cols]
+    return fold(textures, scene.grid.patch).mul_(HALF)[:, :rows, :cols]
 
 
 def _map(
@@ -55,9 +59,13 @@ def _map(
     z = z.to(scene.model.device)
     if held is not None:
         flat = Condition(*(t.flatten(0, 1) for t in held))
-        return push(flat, z.flatten(0, 1)).view(z.shape)
-    out = torch.empty_like(z)
+        return push(flat, z.flatten(0, 1)).view(*block.size, -1)
+    out: Tensor | None = None
     for run, condition in scene.conditions(block):
         part = run.within(block)
-        out[part] = push(condition, z[part].reshape(-1, z.shape[-1])).view(*run.size, -1)
+        pushed = push(condition, z[part].reshape(-1, z.shape[-1])).view(*run.size, -1)
+        out = z.new_empty(*block.size, pushed.shape[-1]) if out is None else out
+        out[part] = pushed
+    if out is None:
+        raise BadShape(f"The block {block} holds no patch.")
     return out
