@@ -14,7 +14,8 @@ from .cells import corners_of_rectangle, interpolate
 from .grid import Grid
 from .model import LinfModel
 
-QUERIES = 1024  # patches per pass of the MLP: the widest arrays then stay near the CPU's caches
+# Patches per pass of the MLP, measured (docs/benchmark.md): a pixel-wise flow asks for far fewer numbers per query.
+QUERIES, PIXEL_QUERIES = 1024, 4096
 CELLS = 16384  # LR pixels whose amplitudes and frequencies are held at once, 8 * hidden bytes each
 
 
@@ -39,7 +40,7 @@ class Scene:
         self._features = features
 
     def conditions(self, block: Block) -> Iterator[tuple[Block, Condition]]:
-        """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of about QUERIES patches."""
+        """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of a fixed size."""
         linf, device = self.model.linf, self.model.device
         x = self.grid.centres(1, *block.cols)
         cols = Span(*x.span())
@@ -47,15 +48,16 @@ class Scene:
         whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
         near, features = self._features_around(whole)
         phase = linf.phases(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
+        queries = PIXEL_QUERIES if self.grid.patch == 1 else QUERIES
         work: Workspace | None = None
         for strip in _strips(block, CELLS // cols.size * self.grid.scale[0] / self.grid.patch):
             y = self.grid.centres(0, *strip.rows)
             lr = Block(Span(*y.span()), cols)
             wide = lr.grown(1, self.grid.lr_size)
             fields = linf.fields(features[(..., *wide.within(near))], lr.within(wide))
-            work = work or Workspace(QUERIES, fields)
+            work = work or Workspace(queries, fields)
             y = y.shifted(lr.rows.start)
-            for run in _runs(strip):
+            for run in _runs(strip, queries):
                 r, c = run.within(strip)
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
@@ -123,9 +125,9 @@ def _strips(block: Block, height: float) -> Iterator[Block]:
         yield Block(Span(r, min(r + step, block.rows.stop)), block.cols)
 
 
-def _runs(block: Block) -> Iterator[Block]:
-    """Cut a block into rectangles of about QUERIES patches: whole rows where they fit."""
-    width = min(block.cols.size, QUERIES)
-    for band in _strips(block, QUERIES // width):
+def _runs(block: Block, queries: int) -> Iterator[Block]:
+    """Cut a block into rectangles of at most `queries` patches: whole rows where they fit."""
+    width = min(block.cols.size, queries)
+    for band in _strips(block, queries // width):
         for c in range(block.cols.start, block.cols.stop, width):
             yield Block(band.rows, Span(c, min(c + width, block.cols.stop)))
