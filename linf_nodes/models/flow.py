@@ -134,10 +134,10 @@ class AffineFlow(nn.Module):
 
     def _inverses(self) -> tuple[Tensor, Tensor]:
         """Transposed inverses `[layers + 1, d, d]` and offsets `-W^-1 b [layers + 1, d]`."""
-        weight, bias = self._matrices()
-        cached = self._cache
-        if cached is not None and cached[0].dtype == weight.dtype and cached[0].device == weight.device:
+        cached, like = self._cache, self.last._weight
+        if cached is not None and cached[0].dtype == like.dtype and cached[0].device == like.device:
             return cached
+        weight, bias = self._matrices()
         wide = weight if self.training else weight.double()
         try:
             inverse = torch.linalg.inv(wide)
