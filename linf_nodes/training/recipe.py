@@ -24,6 +24,7 @@ class Recipe:
     model: Mapping[str, Any] = field(default_factory=dict)
     prior: Mapping[str, Any] = field(default_factory=dict)
     init: str = ""
+    grow: bool = False
 
     steps: int = 28_000
     batch: int = 16

@@ -15,6 +15,7 @@ from ..models.spec import Spec, build_linf, build_prior
 from .batch import Sampler
 from .crops import generator_of
 from .grid_batch import GridBatch, GridSampler
+from .growth import grow
 from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
 from .pack import Pack
 from .recipe import Recipe
@@ -157,10 +158,15 @@ def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
     if init.linf is None:
         raise BadValue("The weights to start from hold no LINF: give a file with one.")
     if recipe.model and Spec.of(recipe.model) != init.linf:
-        raise BadValue(
-            f"The recipe's [model] is {recipe.model}, but the weights to start from are {init.linf.entry()}: "
-            "take the table out, or give other weights."
-        )
+        if not recipe.grow:
+            raise BadValue(
+                f"The recipe's [model] is {recipe.model}, but the weights to start from are {init.linf.entry()}: "
+                "take the table out, give other weights, or say grow = true to begin a larger network with them."
+            )
+        spec = Spec.of(recipe.model)
+        net = _fresh(recipe, lambda: build_linf(spec))
+        grow(net, init.linf_state)
+        return spec, net
     return init.linf, build(replace(init, prior=None, prior_state={}))[0]
 
 
