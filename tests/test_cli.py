@@ -484,7 +484,7 @@ def test_bad_presets(said: Say) -> None:
     for text, message in cases.items():
         Path("p.json").write_text(text)
         assert message in refused(said, "run", "p.json", "a.png", "out/")
-    assert "check the path" in refused(said, "run", "none.json", "a.png", "b.png")
+    assert "no preset or file 'none.json'" in refused(said, "run", "none.json", "a.png", "b.png")
 
 
 def test_filters(said: Say, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,12 +19,17 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _BUNDLED = (_PACKAGE / "weights", _PACKAGE.parent / "weights")  # in a wheel; in a clone
 
 
+def data_folder() -> Path:
+    """`linf-nodes` in the user's data folder: what is the user's own and outlives an update."""
+    data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".local" / "share")
+    return Path(data) / "linf-nodes"
+
+
 def user_folder() -> Path:
-    """Where users put their own weights: `$LINF_MODELS`, else `linf-nodes/models` in the user's data folder."""
+    """Where users put their own weights: `$LINF_MODELS`, else `models` in the user's data folder."""
     if named := os.environ.get("LINF_MODELS"):
         return Path(named)
-    data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".local" / "share")
-    return Path(data) / "linf-nodes" / "models"
+    return data_folder() / "models"
 
 
 def bundled_folder() -> Path:

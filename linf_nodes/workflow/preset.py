@@ -65,6 +65,17 @@ class Preset:
         scheduler: Scheduler = "synchronous",
     ) -> Picture:
         """Run the graph on a picture and write the result, with the recipe that made it; returns the result."""
+        result, recipe = self.transform(picture, progress, scheduler)
+        write_picture(result, target, recipe=recipe)
+        return result
+
+    def transform(
+        self, picture: Picture, progress: Progress | None = None, scheduler: Scheduler = "synchronous"
+    ) -> tuple[Picture, dict[str, Any]]:
+        """Run the graph on a picture; returns the result and the recipe that made it.
+
+        Further outputs that are bound to files are written.
+        """
         levels = Levels.of(picture)
         pictures = {self.entry.id: (image_of(picture, levels), mask_of(picture))}
         for i, path in self.sources.items():
@@ -75,9 +86,7 @@ class Preset:
         recipe = self._recipe({i: values[i][0] for i in loaders}, levels)
         for i, path in self.targets.items():
             write_picture(picture_of(values[i][0], picture, levels), path, recipe=recipe)
-        result = picture_of(values[self.exit.id][0], picture, levels)
-        write_picture(result, target, recipe=recipe)
-        return result
+        return picture_of(values[self.exit.id][0], picture, levels), recipe
 
     def _models(self) -> list[Step]:
         steps = self.graph.needed(s.id for s in self.graph.outputs)

@@ -15,6 +15,7 @@ from .talk import say
 COMMANDS = {
     "upscale": "enlarge pictures to any size",
     "run": "run a workflow saved by ComfyUI (API format) or napari",
+    "presets": "list the workflows that have a name",
     "filter": "sharpen, denoise, resize, compare and other filters",
     "models": "list the models at hand and the published ones",
     "info": "say what is in a picture, weights or latent file",

@@ -1,11 +1,13 @@
 """`linf run`: a saved workflow on pictures."""
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ...pictures import Picture, check_target, read_picture
-from ...workflow import Preset
+from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
 from .jobs import Job, Jobs
 from .parser import Parser
 from .progress import Bar
@@ -15,8 +17,12 @@ from .talk import out, out_json
 def run(argv: Sequence[str]) -> int:
     """Check the workflow and the files, then run it on every picture."""
     args = _parser().parse_intermixed_args(argv)
-    preset = Preset.read(args.preset, dict(args.bind or []))
-    others = [args.preset, *preset.sources.values()]
+    path = find_preset(args.preset)
+    graph = read_graph(path)
+    if args.set:
+        graph = parse_graph(with_values(graph.source, dict(args.set)))
+    preset = Preset.of(graph, dict(args.bind or []))
+    others = [path, *preset.sources.values()]
     jobs = Jobs.plan(args.paths, more_inputs=others, more_targets=list(preset.targets.values()))
 
     def check(picture: Picture, job: Job) -> None:
@@ -40,16 +46,23 @@ def run(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="linf run",
-        usage="linf run PRESET.json IN... OUT [--bind ID=FILE] [--json]",
+        usage="linf run PRESET IN... OUT [--set ID.INPUT=VALUE] [--bind ID=FILE] [--json]",
         description="Run a workflow saved in ComfyUI's API format: its Load Image node reads IN, its Save Image node "
         "writes OUT.",
     )
-    parser.add_argument("preset", metavar="PRESET.json", help="the workflow")
+    parser.add_argument("preset", metavar="PRESET", help="the workflow: a file, or a name that 'linf presets' lists")
     parser.add_argument(
         "paths",
         nargs="+",
         metavar="IN... OUT",
         help="pictures, folders or quoted patterns, then a file, or a folder if there are several pictures",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_setting,
+        metavar="ID.INPUT=VALUE",
+        help="another value for a node's input, or INPUT=VALUE where one node alone has it; may be repeated",
     )
     parser.add_argument(
         "--bind",
@@ -60,6 +73,16 @@ def _parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object for every result")
     return parser
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    place, mark, value = text.partition("=")
+    if not (place and mark):
+        raise argparse.ArgumentTypeError(f"{text!r} sets nothing: give ID.INPUT=VALUE, for example 3.scale=2.")
+    try:
+        return place, json.loads(value)
+    except ValueError:
+        return place, value
 
 
 def _binding(text: str) -> tuple[str, str]:
