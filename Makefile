@@ -35,8 +35,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# napari's tests need a screen: a virtual one where there is none.
+SCREEN := $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24"))
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest
 
 bench: $(STAMP)
 	@set -e; for script in benchmarks/*.py; do \

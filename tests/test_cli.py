@@ -96,7 +96,7 @@ def test_help_needs_no_torch() -> None:
 def test_python_m_reports_errors_in_one_line() -> None:
     done = subprocess.run([sys.executable, "-m", "linf_nodes", "upscal"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("linf: there is no command 'upscal': use upscale, run,")
+    assert done.stderr.startswith("linf: there is no command 'upscal': use upscale, stack, run,")
     assert done.stderr.count("\n") == 1
 
 
@@ -513,7 +513,7 @@ def test_filters(said: Say, capsys: pytest.CaptureFixture[str]) -> None:
 def test_models(capsys: pytest.CaptureFixture[str], models: Path) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"tiny +user folder +[\d,]+ +[\d.]+ KB +no +CC0-1\.0", text)
+    assert re.search(r"tiny +user folder +[\d,]+ +[\d.]+ KB +no +uncalibrated +CC0-1\.0", text)
     assert re.search(r"learned +user folder .* yes ", text)
     assert re.search(r"RRDB-LINF +17,534,747 +JNNNNYao/LINF", text)
     assert main(["models", "--json"]) == 0
