@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +14,16 @@ from PIL import Image
 from scipy import stats
 
 from linf_nodes.catalogue import NODES
-from linf_nodes.errors import BadShape, BadValue
+from linf_nodes.errors import BadShape, BadValue, UnsupportedWeights
 from linf_nodes.evaluation import plots
-from linf_nodes.evaluation.calibration import LEVELS, Calibration, card_factors, ks_distance
+from linf_nodes.evaluation.calibration import LEVELS, Calibration, ks_distance, split
 from linf_nodes.evaluation.enlargement import Enlargement, enlarge, latents_of
 from linf_nodes.evaluation.evaluate import Settings, default_shave, evaluate
 from linf_nodes.evaluation.histogram import Histogram
 from linf_nodes.evaluation.metrics import diversity, grid_energy, lr_psnr, psnr, quantised, ssim
 from linf_nodes.evaluation.pairs import Example, Pair, pairs, read_pair
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.models.checkpoint import write_weights
+from linf_nodes.models.checkpoint import read_weights, weights_hash, write_card, write_weights
 from linf_nodes.pictures import read_picture
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.composition import flow_inverse, uncertainty
@@ -159,11 +160,68 @@ def test_histogram_takes_what_is_no_number() -> None:
     assert histogram.quantile(1.0) > 1e6
 
 
-def test_card_factors() -> None:
-    assert card_factors({}, 4) is None
-    assert card_factors({"calibrated": False}, 4) is None
-    card = {"calibration": {"2": {"0.5": 1.5}, "4": {"0.5": 2}}}
-    assert card_factors(card, 3.5) == {"0.5": 2.0}
+def test_a_model_is_calibrated_for_its_own_grey_draws(model: LinfModel) -> None:
+    lr = picture(24, 24, 1)[0]
+    grid = Grid((24, 24), (96, 96), model.patch)
+    hr = models.enlarge(model, lr[None], grid.hr_size, amount=1.0, seed=8)[0]  # the mean of three colours
+    found = enlarge(model, Example("grey", hr.expand(3, -1, -1), lr), [NoiseLatent(grid, model.hash)]).calibration
+    assert found.ratios.total == 96 * 96
+    for level in LEVELS:
+        assert found.coverage(level) == pytest.approx(level, abs=0.02)
+
+
+def test_factors_of_one_half_are_seen_on_the_other(model: LinfModel) -> None:
+    half, whole = own_draw(model, 0.5), own_draw(model, 1.0)
+    same = split([half, half, half])
+    assert same is not None
+    assert same["pictures"] == [2, 1]
+    apart = split([half, whole])
+    assert apart is not None
+    for level in LEVELS:
+        assert same["coverage"][str(level)] == pytest.approx([level, level], abs=1e-6)
+        there, back = apart["coverage"][str(level)]  # half as wide as it should be, and twice
+        assert there == pytest.approx(stats.norm.cdf(stats.norm.ppf((1 + level) / 2) / 2) * 2 - 1, abs=0.03)
+        assert back > level + 0.02
+        assert same["left_out"][str(level)] == pytest.approx(level, abs=1e-6)
+        assert apart["left_out"][str(level)] == pytest.approx((there + back) / 2, abs=1e-6)
+    assert split([half]) is None
+
+
+def carded(calibration: Any) -> LinfModel:
+    return replace(make_model(), card={"calibration": calibration} if calibration is not None else {})
+
+
+def test_a_card_says_how_wide_intervals_are() -> None:
+    model = carded({"2": {"0.5": 1.5, "0.8": 1.0, "0.95": 1}, "4": {"0.5": 2, "0.8": 1.0}})
+    assert model.calibrated
+    assert model.factors(3.5) == {"0.5": 2.0, "0.8": 1.0}
+    assert model.interval(2.2, 0.5) == pytest.approx(1.5 * 0.674490)
+    assert model.interval(2.2, 0.95) == pytest.approx(1.959964)
+    with pytest.raises(BadValue, match=r"0\.5, 0\.8, not for 0\.95"):
+        model.interval(4, 0.95)
+    for nothing in (None, {}, False):
+        assert not carded(nothing).calibrated
+        assert carded(nothing).factors(4) is None
+        assert carded(nothing).interval(4, 0.8) == pytest.approx(1.281552)
+    for strange in ({"4": 3}, {"large": {}}, {"4": {"0.5": "wide"}}, [1]):
+        with pytest.raises(UnsupportedWeights, match="--write-card"):
+            carded(strange).factors(4)
+
+
+def test_the_uncertainty_node_gives_intervals() -> None:
+    node, image = NODES["LINFUncertainty"], picture(9, 9)
+    given = {"scale": 2.0}
+    plain = node({"features": Features(carded(None), image), **given})
+    assert torch.equal(node({"features": Features(carded(None), image), **given, "level": "standard deviation"}), plain)
+    for card, level, widening in (
+        (None, "95 %", 1.959964),
+        ({"2": {"0.95": 2.0}}, "95 %", 3.919928),
+        ({"2": {"0.5": 0.5}}, "50 %", 0.337245),
+    ):
+        found = node({"features": Features(carded(card), image), **given, "level": level})
+        torch.testing.assert_close(found, plain * widening, rtol=1e-5, atol=0)
+    with pytest.raises(BadValue, match="level is '99 %'"):
+        node({"features": Features(carded(None), image), "level": "99 %"})
 
 
 # --- pairs
@@ -211,6 +269,29 @@ def test_files_are_matched_by_order(tmp_path: Path) -> None:
     (tmp_path / "lr" / "ax4.png").unlink()
     with pytest.raises(BadValue, match=rf"{hr}' holds 2 pictures, but '{lr}' 1"):
         pairs(hr, lr)
+
+
+def test_only_the_pictures_that_patterns_name(tmp_path: Path) -> None:
+    for name in ("a1", "a2", "b1"):
+        write(tmp_path / "hr" / f"{name}.png", 41, 50)
+    hr = str(tmp_path / "hr")
+    assert [p.hr.stem for p in pairs(hr, only=("b*", "a2.png"))] == ["a2", "b1"]
+    assert [p.hr.stem for p in pairs(hr, limit=1, only=("b*", "a2.png"))] == ["a2"]
+    with pytest.raises(BadValue, match="named 'c"):
+        pairs(hr, only=("b*", "c*"))
+
+
+def test_deep_grey_pictures_can_be_stretched(tmp_path: Path) -> None:
+    levels = (picture(40, 44, 1)[0, 0].numpy() * 900 + 100).astype(np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    plain, stretched = (read_pair(Pair(tmp_path / "deep.png", None), 2, on) for on in (False, True))
+    low, high = np.percentile(levels, (0.1, 99.9))
+    wanted = ((levels - low) / (high - low)).clip(0, 1)
+    np.testing.assert_allclose(plain.hr[0].numpy(), levels / 65535, atol=1e-6)
+    np.testing.assert_allclose(stretched.hr[0].numpy(), wanted, atol=1e-4)
+    assert stretched.lr.max() > 0.8
+    eight = write(tmp_path / "eight.png", 40, 44, channels=1)
+    assert torch.equal(read_pair(Pair(eight, None), 2, True).hr, read_pair(Pair(eight, None), 2).hr)
 
 
 def test_a_scale_beyond_the_picture(tmp_path: Path) -> None:
@@ -327,6 +408,89 @@ def test_a_calibrated_card_is_used(here: Path, capsys: pytest.CaptureFixture[str
     found = json.loads(Path("out.json").read_text())["calibration"]
     assert found["card"] == {"0.5": 2.0, "0.95": 3.0}
     assert found["coverage_with_card"]["0.5"] > found["coverage"]["0.5"]
+
+
+def test_factors_are_written_onto_the_card(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = here / "models" / "tiny.safetensors"
+    before, tensors = read_weights(file), file.read_bytes()[-4000:]
+    command = ["evaluate", "--model", str(file), "--hr", "hr", "--write-card", str(file)]
+    assert main([*command, "--scale", "2", "--json", "out.json"]) == 0
+    assert "uncalibrated" in capsys.readouterr().out
+    assert main([*command, "--scale", "3"]) == 0
+    found = json.loads(Path("out.json").read_text())["calibration"]["conformal"]
+    after = read_weights(file)
+    assert {k: v for k, v in after.card.items() if k != "calibration"} == before.card
+    assert list(after.card["calibration"]) == ["2", "3"]
+    assert after.card["calibration"]["2"] == pytest.approx(found, abs=1e-4)
+    assert weights_hash(after) == weights_hash(before)
+    assert file.read_bytes()[-4000:] == tensors
+    NODES["LINFModelCache"]({"release": True})
+    capsys.readouterr()
+    assert main(["evaluate", "--model", str(file), "--hr", "hr", "--scale", "2", "--json", "out.json"]) == 0
+    text = capsys.readouterr().out
+    assert "uncalibrated" not in text
+    assert "either half's factors" in text
+    shares = json.loads(Path("out.json").read_text())["calibration"]["coverage_with_card"]
+    assert shares == {level: pytest.approx(float(level), abs=1e-3) for level in ("0.5", "0.8", "0.95")}
+    assert main(["models"]) == 0
+    assert "calibrated at x2, x3" in capsys.readouterr().out
+    other = ["evaluate", "--model", "learned", "--hr", "hr", "--write-card", str(file)]
+    write_weights(
+        here / "other.safetensors", replace(before, linf_state={n: 2 * t for n, t in before.linf_state.items()})
+    )
+    assert main([*other[:-1], "other.safetensors"]) == 2
+    assert "other weights than the model that is measured" in capsys.readouterr().err
+
+
+def test_a_sweep_with_lpips_chooses_the_temperature(here: Path, shared: Path) -> None:
+    file = here / "models" / "learned.safetensors"  # without its prior it is measured, with it the card is kept
+    lpips = str(shared / "metrics" / "lpips_alex.safetensors")
+    options = [
+        "--prior",
+        "none",
+        "--hr",
+        "hr",
+        "--scale",
+        "2",
+        "--limit",
+        "1",
+        "--lpips",
+        lpips,
+        "--sweep",
+        "0,0.4,0.8",
+    ]
+    command = ["evaluate", "--model", str(file), *options, "--json", "out.json", "--write-card", str(file)]
+    assert main(command) == 0
+    points = json.loads(Path("out.json").read_text())["sweep"]
+    best = min(points, key=lambda p: p["lpips"])["temperature"]
+    card = read_weights(file).card
+    assert card["temperature"] == {"2": best, "4": 0.75}
+    assert list(card["calibration"]) == ["2"]
+
+
+def test_a_card_is_written_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = here / "models" / "tiny.safetensors"
+    before = file.read_bytes()
+    with pytest.raises(BadValue, match="not plain JSON"):
+        write_card(file, {"temperature": math.nan})
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(BadValue, match="No space left"):
+        write_card(file, {"name": "new"})
+    assert file.read_bytes() == before
+    assert sorted(p.name for p in file.parent.iterdir()) == ["learned.safetensors", "tiny.safetensors"]
+    torch.save({"model": {}}, here / "published.pth")
+    with pytest.raises(UnsupportedWeights):
+        write_card(here / "published.pth", {})
+
+
+def test_held_out_pictures_are_those_of_a_recipe(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("recipe.toml").write_text('data = ["hr"]\nout = "run"\nhold_out = ["2*"]\n')
+    options = ["--hr", "hr", "--scale", "2", "--held-out", "recipe.toml", "--stretch", "--json", "out.json"]
+    assert main(["evaluate", "--model", "tiny", *options]) == 0
+    report = json.loads(Path("out.json").read_text())
+    assert [image["name"] for image in report["images"]] == ["2"]
+    assert report["stretch"] is True
+    assert report["calibration"]["split"] is None
 
 
 def test_lpips_and_learned_prior(here: Path, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import importlib.util
+import itertools
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tifffile
 import torch
 from numpy.typing import NDArray
@@ -24,7 +26,10 @@ from safetensors.torch import save_file
 
 from linf_nodes.errors import BadPicture, BadValue, Cancelled, LinfError, UnsupportedWeights
 from linf_nodes.hosts.cli.main import main
+from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
+from linf_nodes.models.latent_front import LatentPrior
+from linf_nodes.models.spec import Spec, build_linf, build_prior
 from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
@@ -35,7 +40,16 @@ from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
 from linf_nodes.training.log import Log
-from linf_nodes.training.loss import condition, initial_prior, predict, prior_terms, texture_terms, to_pictures, to_rows
+from linf_nodes.training.loss import (
+    condition,
+    initial_prior,
+    pattern_excess,
+    predict,
+    prior_terms,
+    texture_terms,
+    to_pictures,
+    to_rows,
+)
 from linf_nodes.training.pack import Pack, load_pack
 from linf_nodes.training.prefetch import Prefetch
 from linf_nodes.training.preview import write_preview
@@ -175,24 +189,32 @@ def distance_in_numpy(tensors: dict[str, torch.Tensor], a: Array, b: Array) -> f
         for name in block:
             w, bias = (tensors[f"{name}.{kind}"].double().numpy() for kind in ("weight", "bias"))
             both = [convolved(x, w, bias) for x in both]
-        total += float(np.abs(both[0] - both[1]).mean())
+        total += float(np.abs(both[0] - both[1]).mean() / np.abs(both[1]).mean())
         both = [x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max((2, 4)) for x in both]
     return total
 
 
 def test_the_perceptual_distance_is_that_of_float64() -> None:
-    a, b = picture(12, 16, seed=1), picture(12, 16, seed=2)
+    a, b = picture(12, 16, seed=1), 0.3 * picture(12, 16, seed=2)
     wanted = distance_in_numpy(tiny_trunk(), a[0].double().numpy(), b[0].double().numpy())
     assert float(perceptual_distance(Trunk(tiny_trunk()), a, b)) == pytest.approx(wanted, 1e-5)
+    turned = distance_in_numpy(tiny_trunk(), b[0].double().numpy(), a[0].double().numpy())
+    assert turned != pytest.approx(wanted, 0.05)  # the second picture is the wanted one
 
 
-@pytest.mark.parametrize("name", ["vgg16_relu2_2", "vgg19n_relu3_1"])
+def test_the_perceptual_distance_of_dark_pictures_is_finite() -> None:
+    assert bool(perceptual_distance(Trunk(tiny_trunk()), picture(8, 8), torch.zeros(1, 3, 8, 8)).isfinite())
+
+
+@pytest.mark.parametrize("name", ["vgg16_relu2_2", "vgg19n_relu3_1", "vgg19_cd16x_5SE"])
 def test_trunks_agree_with_the_shared_tool(shared: Path, name: str) -> None:
     code = (shared / "tools" / "perceptual_features.py").read_text("utf-8")
     tool: dict[str, Any] = {"__name__": "tool", "__file__": str(shared / "tools" / "perceptual_features.py")}
     exec(compile(code, "perceptual_features.py", "exec"), tool)
-    feats = tool["Feats"]({"vgg16_relu2_2": "vgg16", "vgg19n_relu3_1": "vgg19"}[name])
-    x = picture(24, 20)
+    kinds = {"vgg16_relu2_2": ("vgg16", 2), "vgg19n_relu3_1": ("vgg19", 3), "vgg19_cd16x_5SE": ("cd", 5)}
+    feats = tool["Feats"](kinds[name][0])
+    x = picture(40, 36)
+    assert len(feats(x)) == kinds[name][1]
     for ours, theirs in zip(read_trunk(shared / "metrics" / f"{name}.safetensors", CPU)(x), feats(x), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
@@ -215,12 +237,46 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
     assert model.prior is not None
     batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
     trunk = Trunk(tiny_trunk())
-    terms = prior_terms(model.linf, model.prior, batch, True, lambda a, b: perceptual_distance(trunk, a, b), None)
+    terms = prior_terms(
+        model.linf, model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
+    )
     seen, wanted = (enlarge(model, batch.lr, (24, 24), amount=1.0).double(), batch.hr.double())
     assert float(terms["l1"]) == pytest.approx(float(2 * (seen - wanted).abs().mean()), 1e-4)
     expected = distance_in_numpy(tiny_trunk(), seen[0].numpy(), wanted[0].numpy())
     assert float(terms["perceptual"].detach()) == pytest.approx(expected, 1e-4)
     assert terms["latent"] > 0
+
+
+def test_a_pattern_is_a_frequency_that_stands_out() -> None:
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    target = picture(64, 64)
+    assert float(pattern_excess(target, target)) == 0
+    assert float(pattern_excess(0.7 * target + 0.1, target)) == 0  # neither less contrast nor brightness is a pattern
+    smooth = 0.5 + 0.2 * torch.sin(x / 9).expand(1, 3, 64, 64)
+    assert float(pattern_excess(smooth + torch.cos(2.5 * x) / 510, smooth)) < 1e-3  # half a grey level: not seen
+    for wave in (torch.cos(torch.pi * x), torch.cos(2 * torch.pi / 3 * (x + y)), torch.cos(2.2 * x - 0.9 * y)):
+        found = [float(pattern_excess(smooth + a * wave, smooth)) for a in (0.01, 0.02, 0.04)]
+        assert 0.01 < found[0] < found[1] < found[2]
+    noise = 0.05 * torch.randn(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert float(pattern_excess(smooth + noise[0], smooth + noise[1])) < 0.02  # texture of the same kind passes
+    assert float(pattern_excess(smooth + noise[0], smooth)) > 0.5
+
+
+def test_patterns_against_an_oracle() -> None:
+    found, wanted = picture(48, 48, batch=2).double(), picture(48, 48, batch=3)[1:].double()
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(32) / 31)
+    window = np.outer(hann, hann)
+
+    def power(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return np.abs(np.fft.fft2((x - x.mean()) * window / window.sum())) ** 2 + (0.5 / 255) ** 2
+
+    total = []
+    for b, c, y, x in itertools.product(range(2), range(3), (0, 16), (0, 16)):
+        here = (b, c, slice(y, y + 32), slice(x, x + 32))
+        near = scipy.ndimage.maximum_filter(power(wanted[here].numpy()), size=5, mode="wrap")
+        total.append(np.maximum(np.log(power(found[here].numpy()) / near), 0) ** 2)
+    assert float(pattern_excess(found, wanted)) == pytest.approx(float(np.mean(total)), 1e-5)
+    assert np.mean(total) > 1e-3
 
 
 def test_textures_fold_into_the_picture_they_come_from() -> None:
@@ -348,6 +404,14 @@ def test_a_run_repeats_and_resumes_bit_for_bit(home: Path, kind: str) -> None:
     torch.manual_seed(99)
     assert same(trained(recipe(home, text, "c"), resume=True), whole)
     assert not same(trained(recipe(home, text, "d", seed=2)), whole)
+
+
+def test_windowed_encoders_train_on_crops_of_any_size(home: Path) -> None:
+    args = "{ img_size = 16, embed_dim = 12, depths = [2], num_heads = [2], window_size = 8 }"
+    text = STAGE_2.replace(
+        '{ name = "edsr-baseline", args = { n_resblocks = 1, n_feats = 8 } }', f'{{ name = "swinir", args = {args} }}'
+    )
+    assert trained(recipe(home, text, steps=3, scales=[1.0, 3.0]))["step"] == 3
 
 
 def test_a_run_learns(home: Path) -> None:
@@ -482,11 +546,11 @@ def test_stopping_leaves_a_checkpoint(home: Path, stop: Callable[[], None]) -> N
         if done == 3:
             stop()
 
-    ran = Run(recipe(home), CPU)
+    ran, before = Run(recipe(home), CPU), signal.getsignal(signal.SIGINT)
     with pytest.raises((KeyboardInterrupt, Cancelled)) as stopped:
         ran.train(progress)
     assert "step 3 is kept" in stopped.value.__notes__[0]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
 
 
@@ -538,7 +602,7 @@ def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
 
 def test_planes_of_stacks_are_pictures(home: Path) -> None:
     volume = np.stack([smooth(40, 44, i)[..., 0] for i in range(3)]).astype(np.uint16) * 16
-    tifffile.imwrite(home / "data" / "deep.tif", volume, imagej=True)
+    tifffile.imwrite(home / "data" / "deep.tif", volume, imagej=True, metadata={"axes": "ZYX"})
     tifffile.imwrite(home / "data" / "float.tif", volume[0].astype(np.float32) / 3 - 50)
     tifffile.imwrite(home / "data" / "small.tif", volume[:, :9], photometric="minisblack")
     rgba = np.dstack([smooth(40, 44), np.full((40, 44), 255, np.uint8)])
@@ -552,10 +616,20 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     wanted = ((volume - low) / (high - low)).clip(0, 1)
     for ours, plane in zip(found.pictures[2:5], wanted, strict=True):
         np.testing.assert_allclose(ours[0].numpy() / 65535, plane, atol=2e-4)
-    crop = random_crop(Pack(found.pictures[2:3], ()), generator_of(1, 1), lambda _: 24)
+    crop, _ = random_crop(Pack(found.pictures[2:3], ()), generator_of(1, 1), lambda _: 24)
     assert crop.shape == (3, 24, 24)
     assert 0 <= crop.min() < 0.3 < 0.7 < crop.max() <= 1
     assert trained(recipe(home, scales=[1.0, 2.0]))["pictures"] == 8
+
+
+def test_held_out_pictures_are_not_trained_on(home: Path) -> None:
+    asked = recipe(home, hold_out=("1*",))
+    assert trained(asked)["pictures"] == 1
+    assert len(load_pack([home / "data"], 24, CPU, ("0.png",)).pictures) == 1
+    with pytest.raises(BadValue, match=r"hold_out names 'two\.png'"):
+        load_pack([home / "data"], 24, CPU, ("two.png",))
+    with pytest.raises(BadValue, match="hold_out"):
+        recipe(home, hold_out=(3,))
 
 
 @pytest.mark.parametrize(
@@ -581,8 +655,34 @@ def test_recipes_that_cannot_be(home: Path, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
-def test_shipped_recipes_can_be_read(path: Path) -> None:
-    assert Recipe.read(path).steps > 0
+def test_shipped_recipes_describe_networks(path: Path) -> None:
+    asked = Recipe.read(path)
+    assert asked.steps > 0
+    with Unfilled():
+        if asked.model:
+            net = build_linf(Spec.of(asked.model))
+            assert asked.crop % net.encoder.align == 0
+        if asked.kind == "prior":
+            prior = Spec.of(asked.prior)
+            assert isinstance(build_prior(Spec(prior.name, {"in_chans": 27, **prior.args})), LatentPrior)
+
+
+def test_a_recipe_can_stand_on_another(home: Path) -> None:
+    (home / "base.toml").write_text(f'data = ["data"]\nout = "run"\nsteps = 3\ncrop = 8\n{MODEL}')
+    (home / "next.toml").write_text('base = "base.toml"\ncrop = 9\nmodel.args.hidden_dim = 32\n')
+    (home / "last.toml").write_text('base = "next.toml"\nmodel.args.encoder_spec = { name = "rrdb" }\n')
+    last = Recipe.read(home / "last.toml", steps=4)
+    assert (last.data, last.steps, last.crop) == (("data",), 4, 9)
+    assert last.model["args"]["hidden_dim"] == 32
+    assert last.model["args"]["flow_layers"] == 2
+    assert last.model["args"]["encoder_spec"] == {"name": "rrdb"}  # without the arguments of the other encoder
+    for text, said in (('"last.toml"', "base = 'last.toml'"), ('"../a.toml"', "in its folder"), ("3", "base = 3")):
+        (home / "base.toml").write_text(f"base = {text}\n")
+        with pytest.raises(BadValue, match=said):
+            Recipe.read(home / "last.toml")
+    (home / "base.toml").unlink()
+    with pytest.raises(BadValue, match=r"base\.toml' cannot be read"):
+        Recipe.read(home / "last.toml")
 
 
 def test_a_prior_needs_a_linf_and_a_fitting_crop(home: Path) -> None:

@@ -1,15 +1,15 @@
 """Is the predicted uncertainty true? Whitened residuals and intervals against real pictures (docs/metrics.md)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..models.flow import AffineFlow, Condition
+from ..pipeline.model import half_width
 from .histogram import Histogram
 
 LEVELS = (0.5, 0.8, 0.95)
@@ -21,19 +21,21 @@ class Calibration:
     """What true textures looked like to a model, at temperature 1.
 
     `z2` holds `|z|^2` of every patch, `z = L^-1 (m - mu)`; `ratios` counts `|m - mu| / sqrt(diag(L L^T))` of every
-    output sample.
+    output sample, which of a grey picture is the mean of the three colours.
     """
 
     dim: int
     z2: list[Tensor] = field(default_factory=list)
     ratios: Histogram = field(default_factory=Histogram)
 
-    def observe(self, flow: AffineFlow, texture: Tensor, condition: Condition) -> None:
+    def observe(self, flow: AffineFlow, texture: Tensor, condition: Condition, grey: bool = False) -> None:
         """Take in true textures `[q, d]`, in the flow's own units."""
         z, _ = flow(texture, condition)
         self.z2.append(z.cpu().double().square().sum(-1))
-        deviation = flow.covariance_factor(condition).square().sum(-1).sqrt()
-        self.ratios.add((texture - flow.mean(condition)).abs() / deviation)
+        residual, factor = texture - flow.mean(condition), flow.covariance_factor(condition)
+        if grey:
+            residual, factor = (t.view(len(t), 3, -1, *t.shape[2:]).mean(1) for t in (residual, factor))
+        self.ratios.add(residual.abs() / factor.square().sum(-1).sqrt())
 
     @classmethod
     def merged(cls, parts: Iterable["Calibration"]) -> "Calibration":
@@ -76,9 +78,44 @@ class Calibration:
         }
 
 
-def half_width(level: float) -> float:
-    """Half of the interval that holds `level` of a normal distribution, in standard deviations."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+def split(parts: Sequence[Calibration]) -> dict[str, Any] | None:
+    """Do factors hold on other pictures than they come from? None for a single picture.
+
+    `coverage` holds a pair for each level: factors of every second picture, seen on the rest, and back. `left_out` is
+    the share over all samples when each picture is seen with the factors of all others.
+    """
+    halves = [Calibration.merged(half) for half in (parts[::2], parts[1::2]) if half]
+    if len(halves) < 2 or not all(half.ratios.total for half in halves):
+        return None
+    there_and_back = (halves, halves[::-1])
+    return {
+        "pictures": [len(parts[::2]), len(parts[1::2])],
+        "coverage": {str(p): [b.coverage(p, a.conformal(p)) for a, b in there_and_back] for p in LEVELS},
+        "left_out": {str(p): _left_out(parts, p) for p in LEVELS},
+    }
+
+
+def _left_out(parts: Sequence[Calibration], level: float) -> float:
+    inside = total = 0.0
+    for i, part in enumerate(parts):
+        count = part.ratios.total
+        if count:
+            others = Calibration.merged([*parts[:i], *parts[i + 1 :]])
+            inside += count * part.coverage(level, others.conformal(level))
+            total += count
+    return inside / total
+
+
+def calibrated_card(card: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """A card with an evaluation's conformal factors at its scale, and its sweep's temperature of the least LPIPS."""
+    made, scale = dict(card), f"{report['scale']:g}"
+    conformal = {level: round(factor, 4) for level, factor in report["calibration"]["conformal"].items()}
+    made["calibration"] = {**(card.get("calibration") or {}), scale: conformal}
+    points = [p for p in report["sweep"] if p["lpips"] is not None]
+    if points:
+        best = min(points, key=lambda p: float(p["lpips"]))
+        made["temperature"] = {**(card.get("temperature") or {}), scale: best["temperature"]}
+    return made
 
 
 def chi_squared(z2: Tensor, dim: int) -> Tensor:
@@ -95,12 +132,3 @@ def ks_distance(z2: Tensor, dim: int) -> float:
     expected = chi_squared(z2.nan_to_num(nan=math.inf).sort().values, dim)
     steps = torch.arange(n + 1, dtype=torch.float64) / n
     return float(torch.maximum(steps[1:] - expected, expected - steps[:-1]).max())
-
-
-def card_factors(card: Mapping[str, Any], scale: float) -> Mapping[str, float] | None:
-    """Conformal factors by level, at the nearest scale of a card's `calibration`; None: the model is uncalibrated."""
-    known = card.get("calibration")
-    if not isinstance(known, Mapping) or not known:
-        return None
-    nearest = min(known, key=lambda s: abs(float(s) - scale))
-    return {str(level): float(factor) for level, factor in known[nearest].items()}

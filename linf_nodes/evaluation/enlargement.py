@@ -66,7 +66,7 @@ def enlarge(model: LinfModel, example: Example, latents: Sequence[Latent], tile:
         z, held = _latents(scene, block, latents)
         truth = unfold(colour(example.hr)[window].to(base) - base, grid.patch) / HALF
         mu, detail = torch.empty_like(z[0]), torch.empty_like(z)
-        _push(scene, block, held, truth, z, mu, detail, calibration)
+        _push(scene, block, held, truth, z, mu, detail, calibration, len(example.lr) == 1)
         h, w = pixels.size
         mean[window] = (base + HALF * fold(mu, grid.patch)[:, :h, :w]).cpu()
         for k, texture in enumerate(detail):
@@ -89,6 +89,7 @@ def _push(
     mu: Tensor,
     detail: Tensor,
     calibration: Calibration,
+    grey: bool,
 ) -> None:
     """Fill `mu [rows, cols, d]` and `detail [k, rows, cols, d]`, and observe the true textures of whole patches."""
     flow, grid = scene.model.linf.imnet, scene.grid
@@ -101,7 +102,8 @@ def _push(
         rows, cols = (torch.arange(s.start, s.stop) < n for s, n in zip(run, whole, strict=True))
         inside = (rows[:, None] & cols).flatten().to(truth.device)
         if bool(inside.any()):
-            calibration.observe(flow, truth[part].flatten(0, 1)[inside], Condition(*(t[inside] for t in condition)))
+            seen = Condition(*(t[inside] for t in condition))
+            calibration.observe(flow, truth[part].flatten(0, 1)[inside], seen, grey)
 
 
 def _rows(block: Block, held: Condition) -> Iterator[tuple[Block, Condition]]:

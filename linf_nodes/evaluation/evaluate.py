@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import BadValue
 from ..pipeline.grid import Grid
 from ..pipeline.model import LinfModel
-from .calibration import LEVELS, Calibration, card_factors
+from .calibration import LEVELS, Calibration, split
 from .enlargement import enlarge, latents_of
 from .lpips import Lpips
 from .metrics import Protocol, diversity, grid_energy, inf_share, lr_psnr, psnr, ssim
@@ -38,6 +38,8 @@ class Settings:
         More temperatures to measure the same draw at.
     tile
         LR pixels; None chooses.
+    stretch
+        Give grey pictures of more than 8 bits the contrast that they have in training.
     """
 
     scale: float = 4.0
@@ -48,6 +50,7 @@ class Settings:
     seed: int = 0
     sweep: tuple[float, ...] = ()
     tile: int | None = None
+    stretch: bool = False
 
 
 def default_shave(scale: float, protocol: Protocol, learned: bool) -> int:
@@ -90,7 +93,7 @@ def evaluate(
         sweeps.append(sweep)
     if progress is not None:
         progress(len(pairs), len(pairs), None)
-    factors = card_factors(model.card, settings.scale)
+    found = Calibration.merged(calibrations).report(model.factors(settings.scale))
     report = {
         **run.facts(),
         "lr": "made by Pillow's bicubic filter" if pairs[0].lr is None else "given",
@@ -98,7 +101,7 @@ def evaluate(
         "mean": means(images),
         "bicubic": means([image["bicubic"] for image in images]),
         "sweep": [{"temperature": t, **means([s[i] for s in sweeps])} for i, t in enumerate(settings.sweep)],
-        "calibration": {"scale": settings.scale, **Calibration.merged(calibrations).report(factors)},
+        "calibration": {"scale": settings.scale, **found, "split": split(calibrations)},
         "images": images,
         "seconds": round(time.perf_counter() - start, 2),
     }
@@ -139,6 +142,7 @@ class _Run:
             "latent": "prior" if self.learned else "noise",
             "scale": self.settings.scale,
             "protocol": self.settings.protocol,
+            "stretch": self.settings.stretch,
             "shave": self.shave,
             "temperature": self.temperature,
             "seed": None if self.learned else self.settings.seed,
@@ -151,7 +155,7 @@ class _Run:
     def measure(self, pair: Pair) -> tuple[Report, Calibration, list[Report]]:
         """The picture's entry, its calibration, and its measures along the sweep."""
         start = time.perf_counter()
-        example = read_pair(pair, self.settings.scale)
+        example = read_pair(pair, self.settings.scale, self.settings.stretch)
         grid = Grid(example.lr_size, example.hr_size, self.model.patch)
         seeds = [self.settings.seed + k for k in range(self.settings.samples if self.diverse else 1)]
         found = enlarge(self.model, example, latents_of(self.model, grid, seeds), self.settings.tile)

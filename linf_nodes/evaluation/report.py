@@ -52,6 +52,11 @@ def _calibration(found: Mapping[str, Any]) -> str:
     if card:
         head.append("holds with the card's factor")
         rows = [[*row, _percent(card.get(p))] for row, p in zip(rows, levels, strict=True)]
+    if found["split"]:
+        head += ["with either half's factors, the other", "with the others' factors, each picture"]
+        halves, left_out = found["split"]["coverage"], found["split"]["left_out"]
+        more = [[" and ".join(_percent(c) for c in halves[p]), _percent(left_out[p])] for p in levels]
+        rows = [[*row, *cells] for row, cells in zip(rows, more, strict=True)]
     state = "calibrated by its card" if card else "uncalibrated: its card holds no factors"
     return (
         f"Uncertainty at temperature 1 ({state}), {found['patches']} patches: |z|² per dimension "

@@ -53,7 +53,7 @@ def build(weights: Weights) -> tuple[LINF, LatentPrior | None]:
     prior = _network(build_prior, weights.prior, weights.prior_state)
     if not isinstance(prior, LatentPrior):
         raise UnsupportedWeights(f"The model {weights.prior.name!r} is no latent module.")
-    chans = prior.input_proj.conv1.in_channels
+    chans = prior.in_chans
     if chans != linf.dim:
         raise UnsupportedWeights(
             f"The latent module {weights.prior.name!r} has in_chans {chans}, but a LINF with patch_size "

@@ -20,7 +20,7 @@ from .pickled import from_bare, read_pickled
 from .spec import Spec
 from .weights import Weights, own_copies, weights_hash
 
-__all__ = ["VERSION", "Weights", "build", "read_weights", "weights_hash", "write_weights"]
+__all__ = ["VERSION", "Weights", "build", "read_weights", "weights_hash", "write_card", "write_weights"]
 
 VERSION = 1
 _PARTS = ("linf", "prior")
@@ -82,6 +82,31 @@ def write_weights(path: Path, weights: Weights, half: bool = True) -> None:
         temporary.write_bytes(data)
 
 
+def write_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Give one of our own files another card; its tensors stay as they are, byte for byte.
+
+    Raises
+    ------
+    BadValue
+        When the card is not plain JSON, or the file cannot be written.
+    UnsupportedWeights
+        When the file is not of our own format.
+    """
+    read_weights(path)
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size]) if data[8:9] == b"{" else {}
+    meta = header.get("__metadata__", {})
+    if not meta.get("format", "").startswith("linf-nodes/"):
+        raise UnsupportedWeights(f"'{path}' has no card: make it one of our files by linf convert.")
+    try:
+        meta["card"] = json.dumps(dict(card), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadValue(f"The model card of '{path}' is not plain JSON: {error}.") from error
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(_packed(header) + data[8 + size :])
+
+
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     if not half or not tensor.is_floating_point() or name.startswith("imnet.") or ".running_" in name:
         return tensor
@@ -92,9 +117,13 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
 def _in_order(data: bytes) -> bytes:
     """The same file with a sorted header: safetensors writes the metadata in random order."""
     size = int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + data[8 + size :]
+    return _packed(json.loads(data[8 : 8 + size])) + data[8 + size :]
+
+
+def _packed(header: Mapping[str, Any]) -> bytes:
+    packed = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    packed += b" " * (-len(packed) % 8)
+    return len(packed).to_bytes(8, "little") + packed
 
 
 def _read_safetensors(path: Path) -> Weights:

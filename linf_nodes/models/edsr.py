@@ -46,7 +46,7 @@ class EDSR(nn.Module):
 
     def __init__(self, n_resblocks: int = 16, n_feats: int = 64, res_scale: float = 1.0):
         super().__init__()
-        self.out_dim = n_feats
+        self.out_dim, self.res_scale = n_feats, res_scale
         self.receptive_field = 2 * n_resblocks + 2
         self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(1)
         self.head = nn.Sequential(nn.Conv2d(3, n_feats, 3, padding=1))

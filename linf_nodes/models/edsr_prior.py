@@ -26,8 +26,10 @@ class ResBlock(nn.Module):
 class EDSRPrior(LatentPrior):
     """Latents of the initial prior b d h w, normalised LR picture b 3 H W -> learned latents b d h w."""
 
-    def __init__(self, in_chans: int, n_resblocks: int = 16, dim: int = 64, res_scale: float = 1) -> None:
-        super().__init__(in_chans, dim // 2)
+    def __init__(
+        self, in_chans: int, n_resblocks: int = 16, dim: int = 64, res_scale: float = 1, inputs: str = "both"
+    ) -> None:
+        super().__init__(in_chans, dim // 2, inputs)
         self.body = nn.Sequential(*(ResBlock(dim, res_scale) for _ in range(n_resblocks)))
         self.last_conv = nn.Conv2d(dim, in_chans, 1)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Corners(NamedTuple):
-    """The four LR cells around each of q query points, in the order (-,-), (-,+), (+,-), (+,+).
+    """The four LR cells around each of q query points, in the order (-,-), (-,+), (+,-), (+,+); or one of them.
 
     `cell [q, 4]` int64 is the flat row of the cell in a map `[cells, channels]`; `rel_y`, `rel_x` `[q, 4]` are the
     query's offset from the cell's centre, 2 per LR pixel; `weight [q, 4]` the area of the opposite cell, summing to 1.
@@ -21,6 +21,13 @@ class Corners(NamedTuple):
     def rows(self, part: slice) -> "Corners":
         """The same for a run of queries."""
         return Corners(*(t[part] for t in self))
+
+
+def nearest(corners: Corners) -> Corners:
+    """The one LR cell nearest to each query, `[q, 1]`, at full weight: no local ensemble."""
+    at = corners.weight.argmax(1, keepdim=True)
+    cell, rel_y, rel_x = (t.gather(1, at) for t in corners[:3])
+    return Corners(cell, rel_y, rel_x, torch.ones_like(rel_y))
 
 
 def corner_weights(rel_y: Tensor, rel_x: Tensor) -> Tensor:
@@ -61,20 +68,20 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
     corners
         Of q queries.
     work
-        For inference: the result is a part of it, good until the next call.
+        For inference with four corners: the result is a part of it, good until the next call.
 
     Returns
     -------
     Tensor
-        `[q, 4 * hidden]`.
+        `[q, corners * hidden]`.
     """
     if work is not None:
         return _fourier_features_into(fields, phase, corners, work)
-    q, half = len(corners.cell), phase.shape[-1]
-    seen = fields.index_select(0, corners.cell.flatten()).view(q, 4, 4, half)
+    (q, n), half = corners.cell.shape, phase.shape[-1]
+    seen = fields.index_select(0, corners.cell.flatten()).view(q, n, 4, half)
     angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
     angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1))
-    amplitude = seen[:, :, :2] * corners.weight.view(q, 4, 1, 1)
+    amplitude = seen[:, :, :2] * corners.weight.view(q, n, 1, 1)
     return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1)
 
 

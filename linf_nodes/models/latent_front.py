@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..errors import BadShape
+from ..errors import BadShape, UnsupportedWeights
 from .dense_block import SLOPE, DenseBlock
 
 LR_STRIDE = 3
+INPUTS = ("both", "latent", "picture")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class LatentPrior(nn.Module):
     """Base of the priors: latents b in_chans h w and the LR picture b 3 H W -> an embedding b 2*growth h w.
 
     The inputs' memory layout is kept: contiguous ones round as the published results do, channels-last ones are
-    faster on a CPU.
+    faster on a CPU. For the paper's ablations `inputs` may be "latent" or "picture", which alone gets all channels.
     """
 
     align: int = 1
@@ -79,19 +80,28 @@ class LatentPrior(nn.Module):
     def receptive_field(self) -> int:
         """Latents to each side that one learned latent depends on."""
 
-    def __init__(self, in_chans: int, growth: int) -> None:
+    def __init__(self, in_chans: int, growth: int, inputs: str = "both") -> None:
         super().__init__()
-        self.input_proj = DenseBlock(in_chans, growth, growth)
-        self.lr_proj = nn.Sequential(
-            nn.Conv2d(3, in_chans, 3, stride=LR_STRIDE, padding=1),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            DenseBlock(in_chans, growth, growth),
-        )
+        if inputs not in INPUTS:
+            raise UnsupportedWeights(f"The prior's inputs are {inputs!r:.60}: they can be {', '.join(INPUTS)}.")
+        self.in_chans, self.inputs = in_chans, inputs
+        growth *= 1 if inputs == "both" else 2
+        if inputs != "picture":
+            self.input_proj = DenseBlock(in_chans, growth, growth)
+        if inputs != "latent":
+            self.lr_proj = nn.Sequential(
+                nn.Conv2d(3, in_chans, 3, stride=LR_STRIDE, padding=1),
+                nn.LeakyReLU(SLOPE, inplace=True),
+                DenseBlock(in_chans, growth, growth),
+            )
 
     def embed(self, z: Tensor, lr: Tensor, window: LatentWindow) -> Tensor:
         """The latents' channels followed by the picture's."""
         window.check(z, lr, self.align)
-        return torch.cat((self.input_proj(z), self.embed_lr(lr, window, (z.shape[-2], z.shape[-1]))), dim=1)
+        parts = [] if self.inputs == "picture" else [self.input_proj(z)]
+        if self.inputs != "latent":
+            parts.append(self.embed_lr(lr, window, (z.shape[-2], z.shape[-1])))
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def embed_lr(self, lr: Tensor, window: LatentWindow, shape: tuple[int, int]) -> Tensor:
         """The LR picture on the latent window's grid of `shape`: bilinear between pixel centres, in whole-map units."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .flow import AffineFlow
-from .fourier import Corners, Workspace, fourier_features
+from .fourier import Corners, Workspace, fourier_features, nearest
 
 
 class Encoder(Protocol):
@@ -36,19 +36,30 @@ class LINF(nn.Module):
         1, or any odd n.
     flow_layers, num_layer, hidden_dim
         Conditional layers of the flow; hidden layers of the MLP; its width, which is twice the number of waves.
+    local_ensemble, amplitude_weighting
+        False for the paper's ablations: only the nearest LR cell is seen, instead of the four around the query (eq. 8);
+        the four cells' amplitudes are not weighted by area.
     """
 
     def __init__(
-        self, encoder: Encoder, patch_size: int = 1, flow_layers: int = 10, num_layer: int = 3, hidden_dim: int = 256
+        self,
+        encoder: Encoder,
+        patch_size: int = 1,
+        flow_layers: int = 10,
+        num_layer: int = 3,
+        hidden_dim: int = 256,
+        local_ensemble: bool = True,
+        amplitude_weighting: bool = True,
     ):
         super().__init__()
         self.patch_size, self.hidden_dim = patch_size, hidden_dim
+        self.local_ensemble, self.amplitude_weighting = local_ensemble, amplitude_weighting
         self.encoder = encoder
         self.coef = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.freq = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.phase = nn.Linear(2, hidden_dim // 2, bias=False)
         dim = 3 * patch_size**2
-        widths = [4 * hidden_dim, *[hidden_dim] * num_layer]
+        widths = [(4 if local_ensemble else 1) * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 1), nn.ReLU(inplace=True)]
@@ -80,6 +91,10 @@ class LINF(nn.Module):
 
     def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""
+        if not self.local_ensemble:
+            corners, work = nearest(corners), None
+        elif not self.amplitude_weighting:
+            corners = corners._replace(weight=torch.ones_like(corners.weight))
         seen = fourier_features(fields, phase, corners, work)
         # oneDNN runs a channels-last 1x1 convolution about twice as fast as the CPU's float32 matrix product
         row = seen.to(self.coef.weight.dtype).view(1, 1, *seen.shape).permute(0, 3, 1, 2)

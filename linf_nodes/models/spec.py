@@ -71,12 +71,13 @@ ENCODERS: Mapping[str, _Entry] = {
 }
 
 PRIORS: Mapping[str, _Entry] = {
-    "unet": (UNetPrior, _same("in_chans", "depth", "dim", "bilinear"), {}),
-    "edsr-baseline-latent": (EDSRPrior, _same("in_chans", "n_resblocks", "dim", "res_scale"), {}),
-    "swin_latent": (SwinPrior, _same("in_chans", "embed_dim", "depths", "num_heads", "window_size"), {}),
+    "unet": (UNetPrior, _same("in_chans", "depth", "dim", "bilinear", "inputs"), {}),
+    "edsr-baseline-latent": (EDSRPrior, _same("in_chans", "n_resblocks", "dim", "res_scale", "inputs"), {}),
+    "swin_latent": (SwinPrior, _same("in_chans", "embed_dim", "depths", "num_heads", "window_size", "inputs"), {}),
 }
 
 LINF_NAMES = ("linf", "linf-patch")
+SWITCHES = ("local_ensemble", "amplitude_weighting")  # the paper's ablations; both are on unless a spec says otherwise
 
 
 def _known(spec: Spec, table: Mapping[str, _Entry], what: str) -> _Entry:
@@ -108,7 +109,10 @@ def build_linf(spec: Spec) -> LINF:
     if not isinstance(patch, int) or patch < 1 or patch % 2 == 0:
         raise UnsupportedWeights(f"patch_size is {patch!r}; it must be an odd whole number.")
     args["patch_size"] = patch
-    known = {"patch_size", "flow_layers", "num_layer", "hidden_dim"}
+    for switch in SWITCHES:
+        if not isinstance(args.get(switch, True), bool):
+            raise UnsupportedWeights(f"{switch} is {args[switch]!r:.60}; it must be true or false.")
+    known = {"patch_size", "flow_layers", "num_layer", "hidden_dim", *SWITCHES}
     if unknown := sorted(set(args) - known):
         raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
     return LINF(encoder, **args)  # type: ignore[arg-type]

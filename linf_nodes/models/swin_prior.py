@@ -40,8 +40,9 @@ class SwinPrior(LatentPrior):
         num_heads: Sequence[int] = (3, 6, 12, 24),
         window_size: int = 7,
         mlp_ratio: float = 4,
+        inputs: str = "both",
     ) -> None:
-        super().__init__(in_chans, embed_dim)
+        super().__init__(in_chans, embed_dim, inputs)
         self.align = window_size
         dim = 2 * embed_dim
         shifts = [[window_size // 2 if i % 2 else 0 for i in range(depth)] for depth in depths]

@@ -77,8 +77,10 @@ class UNetPrior(LatentPrior):
     A window starts on a multiple of 2 ** depth, so that both maps are pooled in the same squares.
     """
 
-    def __init__(self, in_chans: int, depth: int = 3, dim: int = 64, bilinear: bool = True) -> None:
-        super().__init__(in_chans, dim // 2)
+    def __init__(
+        self, in_chans: int, depth: int = 3, dim: int = 64, bilinear: bool = True, inputs: str = "both"
+    ) -> None:
+        super().__init__(in_chans, dim // 2, inputs)
         self.align = 2**depth
         self.bilinear = bilinear
         halved = 2 if bilinear else 1

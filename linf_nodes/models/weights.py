@@ -45,8 +45,8 @@ def own_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def weights_hash(weights: Weights) -> str:
     """Sixteen hex digits that name the values, whatever file they came from.
 
-    They cover names, types, shapes and values of the tensors, in float32, and the scale of the residual blocks, the
-    one argument that changes the result and that no tensor shows.
+    They cover names, types, shapes and values of the tensors, in float32, and the arguments that change the result and
+    that no tensor shows: the scale of the residual blocks, and that amplitudes are not weighted.
     """
     digest = hashlib.sha256()
     for part, spec, state in (
@@ -54,6 +54,8 @@ def weights_hash(weights: Weights) -> str:
         ("prior", weights.prior, weights.prior_state),
     ):
         digest.update(f"{part} {_res_scale(spec)}\n".encode())
+        if spec is not None and spec.args.get("amplitude_weighting") is False:
+            digest.update(b"amplitudes are not weighted\n")
         for name in sorted(state):
             plain = _plain(state[name]).contiguous()
             digest.update(f"{name} {plain.dtype} {list(plain.shape)}\n".encode())

@@ -52,9 +52,9 @@ class Sampler:
         self, item: int, scales: tuple[float, float], random: torch.Generator
     ) -> tuple[Tensor, Tensor, Corners, Tensor]:
         low, high = scales
-        hr = random_crop(self.pack, random, lambda u: round(self.crop * (low + (high - low) * u)))
+        hr, levels = random_crop(self.pack, random, lambda u: round(self.crop * (low + (high - low) * u)))
         size = hr.shape[1]
-        lr = self.wear(hr, (self.crop, self.crop), random)
+        lr = self.wear(hr, (self.crop, self.crop), random, levels)
         residual = 2 * (hr - enlarge(lr, (size, size)))
         half = self.patch // 2
         centre = torch.randint(half, size - half, (2, self.queries), generator=random).to(hr.device)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..atomic import atomic_write
-from .pack import picture_files
+from .pack import held_out, picture_files
 from .recipe import Recipe
 
 MANIFEST = "manifest.csv"
@@ -21,7 +21,8 @@ def training_card(recipe: Recipe, step: int, hours: float, device: torch.device,
     """How a model was trained, as plain JSON."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     return {
-        "pictures": pictures or len(picture_files(recipe.folders())),  # older checkpoints did not count
+        "pictures": pictures
+        or len(picture_files(recipe.folders(), recipe.hold_out)),  # older checkpoints did not count
         "licences": licences(recipe),
         "recipe": _without_folders(recipe),
         "steps": step,
@@ -56,8 +57,9 @@ def write_page(path: Path, name: str, card: Mapping[str, Any], recipe: Recipe) -
 def _without_folders(recipe: Recipe) -> dict[str, Any]:
     """The recipe with files by their names: where they lay is no one's business."""
     entry = recipe.entry()
-    names = {key: Path(entry[key]).name for key in ("out", "init", "perceptual")}
-    return {**entry, **names, "data": [Path(d).name for d in recipe.data]}
+    names = {key: Path(entry[key]).name for key in ("out", "init")}
+    lists = {key: [Path(name).name for name in entry[key]] for key in ("data", "perceptual")}
+    return {**entry, **names, **lists}
 
 
 def _rows(recipe: Recipe) -> list[dict[str, str]]:
@@ -66,7 +68,7 @@ def _rows(recipe: Recipe) -> list[dict[str, str]]:
         if manifest.is_file():
             with manifest.open(newline="", encoding="utf-8") as file:
                 rows += [row for row in csv.DictReader(file) if row.get("licence")]
-    return rows
+    return [row for row in rows if not held_out(row.get("file") or "", recipe.hold_out)]
 
 
 def _head(name: str, card: Mapping[str, Any]) -> Iterable[str]:

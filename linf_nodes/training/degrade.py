@@ -32,9 +32,9 @@ def bilinear_matrix(n_in: int, n_out: int, device: torch.device) -> Tensor:
     return weight.float().to(device)
 
 
-def reduce(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
-    """Antialiased bicubic reduction of `[..., h, w]` in [0, 1] to `n_out`, rounded to 8 bits as an LR file would be."""
-    return rounded(shrink(picture, n_out))
+def reduce(picture: Tensor, n_out: tuple[int, int], levels: int = 255) -> Tensor:
+    """Antialiased bicubic reduction of `[..., h, w]` in [0, 1] to `n_out`, rounded as an LR file would be."""
+    return rounded(shrink(picture, n_out), levels)
 
 
 def shrink(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
@@ -44,9 +44,9 @@ def shrink(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
     return y @ picture @ x.T
 
 
-def rounded(picture: Tensor) -> Tensor:
-    """Values in [0, 1] as 8 bits keep them."""
-    return picture.mul(255).round().clamp(0, 255).div(255)
+def rounded(picture: Tensor, levels: int = 255) -> Tensor:
+    """Values in [0, 1] as integers from 0 to `levels` keep them."""
+    return picture.mul(levels).round().clamp(0, levels).div(levels)
 
 
 def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:

@@ -49,9 +49,9 @@ class GridSampler:
         low, high = self.scales.at(step)
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
         side = max(1, round(self.size / scale))
-        hr = torch.stack([random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)])
-        lr = self.wear(hr, (side, side), random)
-        return grid_batch(hr, lr, self.patch)
+        crops = [random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)]
+        lr = [self.wear(hr, (side, side), random, levels) for hr, levels in crops]
+        return grid_batch(torch.stack([hr for hr, _ in crops]), torch.stack(lr), self.patch)
 
 
 def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:

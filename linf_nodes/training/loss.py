@@ -10,12 +10,17 @@ from ..models.flow import Condition
 from ..models.fourier import Corners
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
+from ..models.swinir import SwinIR
 from ..pipeline.prior import initial_residual
 from .batch import Batch
 from .degrade import enlarge
 from .grid_batch import GridBatch
 
 Terms = dict[str, Tensor]
+WINDOW = 32  # pixels to each side of a spectrum
+NEARBY = 2  # bins to each side
+GREY = (0.5 / 255) ** 2
+
 Distance = Callable[[Tensor, Tensor], Tensor]
 Autocast = torch.dtype | None
 
@@ -49,12 +54,19 @@ def picture_terms(model: LINF, batch: GridBatch, z: Tensor, distance: Distance |
 
 
 def prior_terms(
-    linf: LINF, prior: LatentPrior, batch: GridBatch, latent: bool, distance: Distance | None, autocast: Autocast
+    linf: LINF,
+    prior: LatentPrior,
+    batch: GridBatch,
+    distance: Distance | None,
+    autocast: Autocast,
+    *,
+    latent: bool = False,
+    pattern: bool = False,
 ) -> Terms:
     """The learned prior over a frozen LINF in eval mode.
 
     `l1`: mean |picture - HR| in the [-1, 1] domain; `perceptual` of the pictures, when there is a `distance` (eq. 7);
-    `latent`, when asked for: mean |learned z - z of the HR picture| (eq. 6).
+    when asked for, `latent`: mean |learned z - z of the HR picture| (eq. 6), and `pattern`: see `pattern_excess`.
     """
     device = batch.hr.device.type
     with torch.no_grad():
@@ -65,12 +77,37 @@ def prior_terms(
     with torch.autocast(device, enabled=False):
         picture = to_pictures(linf.imnet.inverse(learned, cond), batch, linf.patch_size)
         terms = {"l1": 2 * (picture - batch.hr).abs().mean()}
+        if pattern:
+            terms["pattern"] = pattern_excess(picture, batch.hr)
         if wanted is not None:
             terms["latent"] = (learned - wanted).abs().mean()
     if distance is not None:
         with torch.autocast(device, autocast, enabled=autocast is not None):
             terms["perceptual"] = distance(picture, batch.hr)
     return terms
+
+
+def pattern_excess(picture: Tensor, target: Tensor) -> Tensor:
+    """By how much pictures `[b, 3, n, n]`, n >= WINDOW, show regular patterns that their targets do not have.
+
+    Power spectra of half-overlapping Hann windows, per channel; the mean over windows and frequencies of the squared
+    log of what stands above the target's strongest frequency nearby (NEARBY bins to each side), and above half a grey
+    level in 255. Texture passes wherever the target has some of about its frequency; a screen of dots is a peak.
+    Distances of features or pixels hardly notice such patterns, the eye does at once.
+    """
+    found, wanted = _power(picture), _power(target)
+    near = F.max_pool2d(F.pad(wanted, (NEARBY,) * 4, mode="circular"), 2 * NEARBY + 1, stride=1)
+    excess: Tensor = ((found + GREY) / (near + GREY)).log().clamp(min=0).square().mean()
+    return excess
+
+
+def _power(picture: Tensor) -> Tensor:
+    """`[b * 3 * windows, WINDOW, WINDOW]`: a wave of amplitude a gives a^2 / 4 at its frequency."""
+    flat = F.unfold(picture.flatten(0, 1)[:, None], WINDOW, stride=WINDOW // 2).mT.reshape(-1, WINDOW, WINDOW)
+    hann = torch.hann_window(WINDOW, periodic=False, device=picture.device)
+    window = hann[:, None] * hann
+    power: Tensor = torch.fft.fft2((flat - flat.mean((-2, -1), keepdim=True)) * window / window.sum()).abs().square()
+    return power
 
 
 def mean_picture(model: LINF, batch: GridBatch, autocast: Autocast) -> Tensor:
@@ -89,7 +126,10 @@ def prior_picture(linf: LINF, prior: LatentPrior, batch: GridBatch, autocast: Au
 def condition(model: LINF, lr: Tensor, rel_cell: Tensor, corners: Corners, autocast: Autocast) -> Condition:
     """The flow's condition at every query, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
     with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):
-        feat = model.encode(lr.contiguous(memory_format=torch.channels_last))
+        seen = lr.contiguous(memory_format=torch.channels_last)
+        if isinstance(model.encoder, SwinIR):
+            seen = model.encoder.pad_to_window(seen)
+        feat = model.encode(seen)[..., : lr.shape[-2], : lr.shape[-1]]
         info = model.info(model.fields(feat), model.phases(rel_cell), corners)
     return model.imnet.condition(info.float())
 

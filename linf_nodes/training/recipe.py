@@ -20,6 +20,8 @@ class Recipe:
 
     data: tuple[str, ...]
     out: str
+    hold_out: tuple[str, ...] = ()
+    planes: int = 0
     kind: str = "linf"
     model: Mapping[str, Any] = field(default_factory=dict)
     prior: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +52,8 @@ class Recipe:
     nll: float = 5e-4
     l1: float = 1.0
     latent: float = 0.0
-    perceptual: str = ""
+    pattern: float = 0.0
+    perceptual: tuple[str, ...] = ()
     perceptual_weight: float = 0.025
     tau: float = 0.8
 
@@ -63,17 +66,14 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path, **changes: Any) -> "Recipe":
-        """Parse a recipe; `changes` replace its values.
+        """Parse a recipe; `changes` replace its values, and its own replace those of the `base` that it names.
 
         Raises
         ------
         BadValue
             When the file cannot be read, or a key is unknown, missing, or has a value that cannot be.
         """
-        try:
-            table = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise BadValue(f"The recipe '{path}' cannot be read: {error}.") from error
+        table = _table(path)
         known = {f.name: f for f in fields(cls) if f.name != "home"}
         for key in table:
             if key not in known:
@@ -83,6 +83,8 @@ class Recipe:
             if key not in table:
                 raise BadValue(f"The recipe '{path}' lacks the key {key!r}.")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        if isinstance(values.get("perceptual"), str):
+            values["perceptual"] = (values["perceptual"],)
         recipe = cls(**values, home=path.parent)
         recipe._check(path)
         return recipe
@@ -99,9 +101,9 @@ class Recipe:
         """Weights to start from, or the frozen LINF of a prior."""
         return self.home / self.init if self.init else None
 
-    def trunk(self) -> Path | None:
-        """The perceptual network."""
-        return self.home / self.perceptual if self.perceptual else None
+    def trunks(self) -> list[Path]:
+        """The perceptual networks."""
+        return [self.home / name for name in self.perceptual]
 
     def entry(self) -> dict[str, Any]:
         """Every value as plain JSON."""
@@ -119,12 +121,15 @@ class Recipe:
             fits = isinstance(value, _NUMBERS if kind is float else kind) and (kind is bool or value is not True)
             if kind in (bool, int, float, str, tuple) and not fits:
                 raise BadValue(f"The recipe '{path}' has {f.name} = {value!r}: give it like {default!r}.")
-        for name in ("steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
-            if getattr(self, name) < (name not in ("steps", "preview_every")):
+        for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
+            if getattr(self, name) < (name not in ("planes", "steps", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
         for name, value, choices in (("kind", self.kind, KINDS), ("schedule", self.schedule, SCHEDULES)):
             if value not in choices:
                 raise BadValue(f"The recipe '{path}' has {name} = {value!r}: use {' or '.join(choices)}.")
+        for name in self.hold_out:
+            if not isinstance(name, str):
+                raise BadValue(f"The recipe '{path}' has {name!r} in hold_out: give names of files, * for any part.")
         for name, pair in (("scales", self.scales), ("small", self.small or self.scales)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
                 raise BadValue(f"The recipe '{path}' has {name} = {list(pair)}: give two numbers, 1 or more, in order.")
@@ -134,3 +139,25 @@ class Recipe:
                 raise BadValue(
                     f"The recipe '{path}' has {name} = {list(span)}: give two numbers from {low} to {high}, in order."
                 )
+
+
+def _table(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The values of a recipe, over those of the recipe in its folder that `base` names."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadValue(f"The recipe '{path}' cannot be read: {error}.") from error
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if not isinstance(base, str) or Path(base).name != base or base in (path.name, *above):
+        raise BadValue(f"The recipe '{path}' has base = {base!r}: name another recipe in its folder.")
+    return _over(_table(path.with_name(base), (path.name, *above)), table)
+
+
+def _over(base: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `table`, table by table; the arguments of another network are not those of the base."""
+    if table.get("name", base.get("name")) != base.get("name"):
+        return dict(table)
+    both = {k: _over(base[k], v) for k, v in table.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return {**base, **table, **both}

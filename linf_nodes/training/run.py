@@ -110,7 +110,8 @@ class Run:
 
     def pack(self) -> Pack:
         """The recipe's pictures."""
-        return load_pack(self.recipe.folders(), self.task.min_side, self.device)
+        r = self.recipe
+        return load_pack(r.folders(), self.task.min_side, self.device, r.hold_out, r.planes)
 
     def train(self, progress: Progress | None = None, pack: Pack | None = None, stop: int | None = None) -> None:
         """Go on to the recipe's last step, or to step `stop` of them, and write a checkpoint.

@@ -16,12 +16,14 @@ from .batch import Sampler
 from .crops import generator_of
 from .grid_batch import GridBatch, GridSampler
 from .growth import grow
-from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
+from .loss import WINDOW, Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
 from .pack import Pack
 from .recipe import Recipe
 from .scales import Scales
 from .trunk import perceptual_distance, read_trunk
 from .wear import Wear
+
+POOLED = 8  # pixels to each side that the deepest features but one are pooled over
 
 
 class Task(Protocol):
@@ -92,7 +94,7 @@ class PictureTask(LinfTask):
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
         z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
-        return picture_terms(self.net, batch, z.to(self.device), self.distance, _autocast(self.recipe))
+        return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), _autocast(self.recipe))
 
 
 class PriorTask:
@@ -111,14 +113,17 @@ class PriorTask:
         _on(device, self.net)
         self.distance = _distance(recipe, device)
         self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
+        if recipe.pattern > 0 and recipe.hr < WINDOW:
+            raise BadValue(f"hr = {recipe.hr} is too small for 'pattern': choose {WINDOW} or more, or pattern = 0.")
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
         return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
-        latent = self.recipe.latent > 0
-        return prior_terms(self.linf, self.net, batch, latent, self.distance, _autocast(self.recipe))
+        r, distance = self.recipe, _moved(self.distance, step)
+        wanted = {"latent": r.latent > 0, "pattern": r.pattern > 0}
+        return prior_terms(self.linf, self.net, batch, distance, _autocast(r), **wanted)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return prior_picture(self.linf, net, batch, _autocast(self.recipe))
@@ -145,6 +150,7 @@ def term_weights(recipe: Recipe) -> dict[str, float]:
         "l1": recipe.l1,
         "nll": recipe.nll,
         "latent": recipe.latent,
+        "pattern": recipe.pattern,
         "perceptual": recipe.perceptual_weight,
     }
 
@@ -165,7 +171,7 @@ def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
             )
         spec = Spec.of(recipe.model)
         net = _fresh(recipe, lambda: build_linf(spec))
-        grow(net, init.linf_state)
+        grow(net, build(replace(init, prior=None, prior_state={}))[0])
         return spec, net
     return init.linf, build(replace(init, prior=None, prior_state={}))[0]
 
@@ -180,7 +186,7 @@ def _prior(recipe: Recipe, init: Weights, dim: int, learned: LatentPrior | None)
         raise BadValue("The recipe has no [prior] table, and the weights hold no prior: describe one.")
     spec = asked
     net = _fresh(recipe, lambda: build_prior(spec))
-    if not isinstance(net, LatentPrior) or net.input_proj.conv1.in_channels != dim:
+    if not isinstance(net, LatentPrior) or net.in_chans != dim:
         raise BadValue(f"The prior {spec.entry()} does not fit latents of {dim} components: set in_chans to {dim}.")
     return spec, net
 
@@ -210,11 +216,16 @@ def _autocast(recipe: Recipe) -> torch.dtype | None:
 
 
 def _distance(recipe: Recipe, device: torch.device) -> Distance | None:
-    path = recipe.trunk()
-    if path is None or recipe.perceptual_weight == 0:
+    if not recipe.perceptual or recipe.perceptual_weight == 0:
         return None
-    trunk = read_trunk(path, device)
-    return lambda picture, target: perceptual_distance(trunk, picture, target)
+    trunks = [read_trunk(path, device) for path in recipe.trunks()]
+    return lambda picture, target: torch.stack([perceptual_distance(t, picture, target) for t in trunks]).sum()
+
+
+def _moved(distance: Distance | None, step: int) -> Distance | None:
+    """The distance with its pooling cells elsewhere at every step, so that no pattern of their period goes unseen."""
+    dy, dx = step % POOLED, step // POOLED % POOLED
+    return distance and (lambda picture, target: distance(picture[..., dy:, dx:], target[..., dy:, dx:]))
 
 
 def _checked_size(recipe: Recipe, linf: LINF) -> int:

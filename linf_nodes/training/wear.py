@@ -32,19 +32,22 @@ class Wear:
     noise: Span = ()
     jpeg: Span = ()
 
-    def __call__(self, hr: Tensor, size: tuple[int, int], random: torch.Generator) -> Tensor:
-        """LR pictures of `hr [..., 3, h, w]` in [0, 1]; without spans nothing is drawn from `random`."""
+    def __call__(self, hr: Tensor, size: tuple[int, int], random: torch.Generator, levels: int = 255) -> Tensor:
+        """LR pictures of `hr [..., 3, h, w]` in [0, 1]; without spans nothing is drawn from `random`.
+
+        They are integers up to `levels`; those that went through JPEG have 8 bits.
+        """
         if not (self.blur or self.noise or self.jpeg):
-            return reduce(hr, size)
+            return reduce(hr, size, levels)
         if hr.ndim == 4:
-            return torch.stack([self(picture, size, random) for picture in hr])
+            return torch.stack([self(picture, size, random, levels) for picture in hr])
         draw = partial(_drawn, random)
         if self.blur:
             hr = blurred(hr, draw(self.blur) * hr.shape[-1] / size[1])
         lr = shrink(hr, size)
         if self.noise:
             lr = lr + draw(self.noise) / 255 * torch.randn(lr.shape, generator=random).to(lr.device)
-        lr = rounded(lr)
+        lr = rounded(lr, levels)
         return through_jpeg(lr, round(draw(self.jpeg))) if self.jpeg else lr
 
 
@@ -58,7 +61,7 @@ def blurred(picture: Tensor, sigma: float) -> Tensor:
 
 
 def through_jpeg(picture: Tensor, quality: int) -> Tensor:
-    """A picture `[3, h, w]` of 8-bit values in [0, 1], written as JPEG and read."""
+    """A picture `[3, h, w]` in [0, 1], written as JPEG and read."""
     pixels = picture.mul(255).round().to("cpu", torch.uint8).permute(1, 2, 0).contiguous().numpy()
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)

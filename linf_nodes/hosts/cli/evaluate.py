@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from ... import __version__
 from ...atomic import atomic_write
 from ...catalogue import NODES
 from ...errors import BadValue
+from ...evaluation.calibration import calibrated_card
 from ...evaluation.evaluate import Settings, evaluate
 from ...evaluation.lpips import Lpips
 from ...evaluation.pairs import pairs
 from ...evaluation.plots import check_matplotlib, write_plots
 from ...evaluation.report import markdown
+from ...models.checkpoint import read_weights, weights_hash, write_card
 from ...pipeline.device import resolve_device
+from ...training.recipe import Recipe
 from .options import Values, add_options, default_of, read_options
 from .parser import Parser
 from .progress import Bar
@@ -37,12 +41,15 @@ def run(argv: Sequence[str]) -> int:
         check_matplotlib()
     values = read_options(args, _UPSCALE)
     settings = _settings(args, values)
-    found = pairs(args.hr, args.lr, args.limit)
+    only = None if args.held_out is None else Recipe.read(Path(args.held_out)).hold_out
+    found = pairs(args.hr, args.lr, args.limit, only)
     loading = read_options(args, _LOAD)
     device = resolve_device(loading.get("device", default_of(_LOAD, "device")))
     lpips = None if args.lpips is None else Lpips(Path(args.lpips), device)
+    model = _LOAD(loading)
+    card = None if args.write_card is None else _card(Path(args.write_card), model.hash)
     with Bar("evaluate") as bar:
-        measured = evaluate(_LOAD(loading), found, settings, lpips, bar)
+        measured = evaluate(model, found, settings, lpips, bar)
     command = shlex.join(["linf", "evaluate", *argv])
     report = {"program": "linf-nodes", "version": __version__, "command": command, "lpips": args.lpips, **measured}
     if target is not None:
@@ -51,7 +58,18 @@ def run(argv: Sequence[str]) -> int:
     if args.plots is not None:
         write_plots(report, Path(args.plots))
     out(markdown(report))
+    if card is not None:
+        write_card(Path(args.write_card), calibrated_card(card, report))
+        out(f"\nwrote the factors at x{args.scale:g} onto the card of {args.write_card}")
     return 0
+
+
+def _card(path: Path, measured: str) -> dict[str, Any]:
+    """The card of the file whose LINF is measured, with or without the prior that the file may hold."""
+    weights = read_weights(path)
+    if measured not in (weights_hash(weights), weights_hash(replace(weights, prior=None, prior_state={}))):
+        raise BadValue(f"'{path}' holds other weights than the model that is measured: give both the same file.")
+    return weights.card
 
 
 def _settings(args: argparse.Namespace, values: Values) -> Settings:
@@ -68,6 +86,7 @@ def _settings(args: argparse.Namespace, values: Values) -> Settings:
         seed=option("seed"),
         sweep=args.sweep,
         tile=option("tile") or None,
+        stretch=args.stretch,
     )
 
 
@@ -101,8 +120,22 @@ def _parser() -> Parser:
     parser.add_argument(
         "--sweep", type=_temperatures, default=(), metavar="T,T,...", help="measure these temperatures too"
     )
+    parser.add_argument(
+        "--held-out", metavar="RECIPE.toml", help="only the pictures that this recipe keeps out of training (hold_out)"
+    )
+    parser.add_argument(
+        "--stretch",
+        action="store_true",
+        help="stretch grey pictures of more than 8 bits from their 0.1 to their 99.9 percentile, as training does",
+    )
     parser.add_argument("--limit", type=_whole(1), metavar="N", help="only the first N pictures")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured to FILE")
+    parser.add_argument(
+        "--write-card",
+        metavar="WEIGHTS.safetensors",
+        help="store the conformal factors at this scale on the card in the measured model's file; and, after a --sweep "
+        "with --lpips, the temperature of the least LPIPS",
+    )
     parser.add_argument("--plots", metavar="DIR", help="write calibration.png, and tau-curve.png of a sweep, to DIR")
     return parser
 

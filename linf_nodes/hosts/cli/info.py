@@ -11,7 +11,7 @@ from ...models.checkpoint import read_weights, weights_hash
 from ...pictures import read_picture, read_recipe
 from ...pipeline.latent_file import FORMAT
 from ...pipeline.store import SUFFIXES, available_models
-from .models import licence_of
+from .models import calibration_of, licence_of
 from .parser import Parser
 from .talk import out, out_json
 
@@ -85,6 +85,7 @@ def _weights(path: Path) -> dict[str, Any]:
         "prior": weights.prior and weights.prior.entry(),
         "tensors": {part: len(state) for part, state in states.items()},
         "values": {part: sum(t.numel() for t in state.values()) for part, state in states.items()},
+        "uncertainty": calibration_of(weights.card),
         "licence": licence_of(weights.card),
         "card": weights.card,
     }

@@ -42,8 +42,16 @@ def _describe(name: str, path: Path) -> dict[str, Any]:
         "values": sum(t.numel() for t in tensors),
         "linf": weights.linf is not None,
         "prior": weights.prior is not None,
+        "uncertainty": calibration_of(weights.card),
         "licence": licence_of(weights.card),
     }
+
+
+def calibration_of(card: dict[str, Any]) -> str:
+    """At which scales a card has factors that make the model's uncertainty true."""
+    known = card.get("calibration")
+    scales = [f"x{scale}" for scale in known] if isinstance(known, dict) else []
+    return f"calibrated at {', '.join(scales)}" if scales else "uncalibrated"
 
 
 def licence_of(card: dict[str, Any]) -> str | None:
@@ -53,14 +61,16 @@ def licence_of(card: dict[str, Any]) -> str | None:
 
 
 def _at_hand(found: Sequence[dict[str, Any]]) -> str:
-    rows = [("NAME", "WHERE", "PARAMETERS", "SIZE", "PRIOR", "LICENCE")]
+    rows = [("NAME", "WHERE", "PARAMETERS", "SIZE", "PRIOR", "UNCERTAINTY", "LICENCE")]
     for m in found:
         if "error" in m:
-            rows.append((m["name"], m["where"], "cannot be read:", m["error"], "", ""))
+            rows.append((m["name"], m["where"], "cannot be read:", m["error"], "", "", ""))
             continue
         kind = "yes" if m["prior"] and m["linf"] else "only a prior" if m["prior"] else "no"
         licence = m["licence"] or "not stated"
-        rows.append((m["name"], m["where"], f"{m['values']:,}", bytes_text(m["bytes"]), kind, licence))
+        rows.append(
+            (m["name"], m["where"], f"{m['values']:,}", bytes_text(m["bytes"]), kind, m["uncertainty"], licence)
+        )
     return table(rows)
 
 
