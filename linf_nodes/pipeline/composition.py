@@ -62,7 +62,11 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
 
 @torch.inference_mode()
 def uncertainty(features: Features, grid: Grid, tile: int | None = None, progress: Progress | None = None) -> Tensor:
-    """Standard deviation `[b, 3, H, W]` of every output sample at temperature 1, in picture units."""
+    """Standard deviation `[b, 3, H, W]` of every output sample at temperature 1, in picture units.
+
+    That of a grey picture is the deviation of the mean of the three colours, which is what becomes of it, three times.
+    """
+    grey = features.image.shape[1] < 3
     latent = NoiseLatent(grid, features.model.hash, dim=features.model.dim)
     plan = plan_for(features, latent, tile)
     out = torch.empty(len(features.image), 3, *grid.hr_size)
@@ -71,7 +75,7 @@ def uncertainty(features: Features, grid: Grid, tile: int | None = None, progres
         scene = features.scene(item, grid)
         for block in plan:
             rows, cols = (slice(*s) for s in block.pixels(grid))
-            out[item, :, rows, cols] = closed_form.deviation(scene, block)
+            out[item, :, rows, cols] = closed_form.deviation(scene, block, grey=grey)
             done += 1
             if progress is not None:
                 progress(done, total, None)

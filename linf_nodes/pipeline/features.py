@@ -1,6 +1,8 @@
 """Encoded LR pictures: independent of scale, so that one encoding serves every query."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,11 +20,13 @@ class Features:
 
     `image [b, c, h, w]` float32 is the input itself, c = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha);
     `maps [b, k, h, w]` are the encoder's features, or None when every window is to be encoded as it is needed.
+    `origin` is the LR row and column of the image's first pixel, where the image is a window of a larger one.
     """
 
     model: LinfModel
     image: Tensor
     maps: Tensor | None = None
+    origin: tuple[int, int] = (0, 0)
 
     @property
     def lr_size(self) -> tuple[int, int]:
@@ -31,24 +35,31 @@ class Features:
     def scene(self, item: int, grid: Grid) -> Scene:
         """Picture `item` of the batch on a grid."""
         maps = None if self.maps is None else self.maps[item : item + 1]
-        return Scene(self.model, colour(self.image[item]), grid, maps)
+        return Scene(self.model, colour(self.image[item]), grid, maps, self.origin)
 
 
-def encode(model: LinfModel, image: Tensor, tile: int) -> Features:
+def encode(
+    model: LinfModel, image: Tensor, tile: int, progress: Callable[[int, int, Any], None] | None = None
+) -> Features:
     """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
     check_image(image)
     size = (image.shape[-2], image.shape[-1])
     grid = Grid(size, size)
+    blocks = [
+        Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
+        for r in range(0, size[0], tile)
+        for c in range(0, size[1], tile)
+    ]
     maps: Tensor | None = None
     for item in range(len(image)):
         scene = Scene(model, colour(image[item]), grid)
-        for r in range(0, size[0], tile):
-            for c in range(0, size[1], tile):
-                block = Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
-                part = scene.encode(block)
-                if maps is None:
-                    maps = part.new_empty(len(image), part.shape[1], *size)
-                maps[item, :, slice(*block.rows), slice(*block.cols)] = part[0]
+        for done, block in enumerate(blocks, item * len(blocks) + 1):
+            part = scene.encode(block)
+            if maps is None:
+                maps = part.new_empty(len(image), part.shape[1], *size)
+            maps[item, :, slice(*block.rows), slice(*block.cols)] = part[0]
+            if progress is not None:
+                progress(done, len(blocks) * len(image), None)
     return Features(model, image, maps)
 
 
@@ -61,7 +72,7 @@ def check_image(image: Tensor) -> None:
     """
     if image.ndim != 4 or not 1 <= image.shape[1] <= 4 or 0 in image.shape:
         raise BadShape(f"The picture has shape {tuple(image.shape)}: give [batch, 1 to 4 channels, height, width].")
-    if not bool(torch.isfinite(image).all()):
+    if not bool(image.sum(dtype=torch.float64).isfinite()):  # without a copy of the picture
         bad = int((~torch.isfinite(image)).sum())
         raise BadValue(f"The picture has {bad} pixels that are NaN or infinite: fill them first.")
 

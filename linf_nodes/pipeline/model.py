@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import torch
 
+from ..errors import BadValue, UnsupportedWeights
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
 from ..models.rdn import RDN
@@ -57,8 +59,59 @@ class LinfModel:
         best = self.card.get("temperature") or {}
         if not best:
             return 0.0
-        nearest = min(best, key=lambda s: abs(float(s) - scale))
-        return float(best[nearest])
+        return float(best[_nearest(best, scale)])
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the card has conformal factors; without them every interval is the model's own opinion."""
+        return bool(self.card.get("calibration"))
+
+    def factors(self, scale: float) -> Mapping[str, float] | None:
+        """What the card says to multiply deviations by, for each level ("0.95"), at the nearest scale; or None.
+
+        Raises
+        ------
+        UnsupportedWeights
+            When the card has something else in their place.
+        """
+        known = self.card.get("calibration")
+        if not known:
+            return None
+        try:
+            return {str(level): float(factor) for level, factor in known[_nearest(known, scale)].items()}
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UnsupportedWeights(
+                f"The card of {self.name!r} has the calibration {known!s:.60}, which is no table of factors by scale "
+                "and level: measure it again by linf evaluate --write-card."
+            ) from error
+
+    def interval(self, scale: float, level: float) -> float:
+        """Standard deviations to each side of the mean that hold `level` of the true samples.
+
+        Those of a normal distribution, times the card's factor if the model is calibrated.
+
+        Raises
+        ------
+        BadValue
+            When the model is calibrated, but not for this level.
+        """
+        factors = self.factors(scale)
+        if factors is None:
+            return half_width(level)
+        if str(level) not in factors:
+            raise BadValue(
+                f"{self.name!r} is calibrated for {', '.join(factors)}, not for {level:g}: choose one of them."
+            )
+        return factors[str(level)] * half_width(level)
+
+
+def half_width(level: float) -> float:
+    """Half of the interval that holds `level` of a normal distribution, in standard deviations."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def _nearest(by_scale: Mapping[str, Any], scale: float) -> str:
+    return min(by_scale, key=lambda s: abs(float(s) - scale))
 
 
 def prepare(

@@ -32,10 +32,20 @@ class Scene:
         Of the picture's size and the model's patch.
     features
         `[1, c, h, w]` of the whole picture, when they were encoded before; else windows are encoded as needed.
+    origin
+        LR row and column of the picture's first pixel, where it is but a window of the grid's picture: one that holds
+        all that will be asked for, halo included.
     """
 
-    def __init__(self, model: LinfModel, picture: Tensor, grid: Grid, features: Tensor | None = None):
-        self.model, self.grid = model, grid
+    def __init__(
+        self,
+        model: LinfModel,
+        picture: Tensor,
+        grid: Grid,
+        features: Tensor | None = None,
+        origin: tuple[int, int] = (0, 0),
+    ):
+        self.model, self.grid, self.origin = model, grid, origin
         self.picture = picture.to(model.device)
         self._features = features
 
@@ -77,7 +87,8 @@ class Scene:
 
     def base(self, pixels: Block) -> Tensor:
         """Bilinear enlargement `[3, r, c]` of the LR picture at a rectangle of output pixels."""
-        return interpolate(self.picture, self.grid.pixels(0, *pixels.rows), self.grid.pixels(1, *pixels.cols))
+        y, x = self.grid.pixels(0, *pixels.rows), self.grid.pixels(1, *pixels.cols)
+        return interpolate(self.picture, y.shifted(self.origin[0]), x.shifted(self.origin[1]))
 
     def encode(self, lr: Block) -> Tensor:
         """Features `[1, c, r, s]` of a rectangle of LR pixels, seen with the encoder's halo."""
@@ -86,7 +97,8 @@ class Scene:
         rows, cols = (
             Span(s.start // align * align, min(n, -(-s.stop // align) * align)) for s, n in zip(wide, size, strict=True)
         )
-        seen = self.picture[None, :, slice(*rows), slice(*cols)]
+        r, c = (slice(s.start - o, s.stop - o) for s, o in zip((rows, cols), self.origin, strict=True))
+        seen = self.picture[None, :, r, c]
         seen = (2 * seen - 1).to(self.model.dtype, memory_format=torch.channels_last)
         encoder = self.model.linf.encoder
         if isinstance(encoder, SwinIR):

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,13 +38,30 @@ def bundled_folder() -> Path:
     return next((f for f in _BUNDLED if any(f.glob("*.safetensors"))), _BUNDLED[0])
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """A host's own place for weights: the folder to put a file into, and the names and files that are there now."""
+
+    folder: Path
+    models: Callable[[], Mapping[str, Path]]
+
+
+SHELVES: list[Shelf] = []
+
+
 def available_models() -> dict[str, Path]:
-    """Names and files of the bundled models and of the user's folder; the user's come second."""
+    """Names and files of the bundled models, the host's shelves and the user's folder; the first of a name wins."""
     found: dict[str, Path] = {}
-    for folder in (bundled_folder(), user_folder()):
-        files = sorted(f for f in folder.glob("*") if f.suffix in SUFFIXES) if folder.is_dir() else []
-        for file in files:
-            found.setdefault(file.stem, file)
+    for models in (_in_folder(bundled_folder()), *(s.models() for s in SHELVES), _in_folder(user_folder())):
+        for name, file in models.items():
+            found.setdefault(name, file)
+    return found
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in sorted(f for f in folder.glob("*") if f.suffix in SUFFIXES) if folder.is_dir() else []:
+        found.setdefault(file.stem, file)
     return found
 
 
@@ -65,7 +83,7 @@ def find_weights(name: str) -> Path:
         known = ", ".join(models) or "none"
         raise UnsupportedWeights(
             f"There is no model named {name!r} (known: {known}): give one of these, a path, or put {name}.safetensors "
-            f"into {user_folder()}."
+            f"into {SHELVES[0].folder if SHELVES else user_folder()}."
         )
     return models[name]
 
@@ -92,10 +110,13 @@ def _file(path: Path) -> _File:
 
 
 class ModelStore:
-    """Models by (file contents, prior, device, dtype); the least recently used go when `budget` bytes are passed."""
+    """Models by (file contents, prior, device, dtype); the least recently used go when `budget` bytes are passed.
 
-    def __init__(self, budget: int = BUDGET):
-        self.budget = budget
+    Where a host's memory manager moves the weights, `rest` is where they are loaded to and lie until then.
+    """
+
+    def __init__(self, budget: int = BUDGET, rest: torch.device | None = None):
+        self.budget, self.rest = budget, rest
         self._models: OrderedDict[_Key, LinfModel] = OrderedDict()
         self._digests: dict[_File, str] = {}
         self._lock = threading.RLock()
@@ -149,7 +170,7 @@ class ModelStore:
                 raise UnsupportedWeights(f"{prior} holds no learned prior: give one that does, or none.")
             weights = replace(weights, prior=read[1].prior, prior_state=read[1].prior_state)
         linf, latent = build(weights)
-        linf, latent = prepare(linf, None if prior == "none" else latent, device, dtype)
+        linf, latent = prepare(linf, None if prior == "none" else latent, self.rest or device, dtype)
         self._models[key] = LinfModel(linf, latent, paths[0].stem, key[0], device, dtype, weights.card)
 
     def _evict(self) -> None:

@@ -32,13 +32,22 @@ def mean_and_detail(scene: Scene, block: Block, z: Tensor, held: Condition | Non
     return _picture(scene, block, mu), _picture(scene, block, lz)
 
 
-def deviation(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
-    """Standard deviation of every output sample at temperature 1, `sqrt(diag(L L^T))`, as a picture `[3, r, c]`."""
+def deviation(scene: Scene, block: Block, held: Condition | None = None, grey: bool = False) -> Tensor:
+    """Standard deviation of every output sample at temperature 1, `sqrt(diag(L L^T))`, as a picture `[3, r, c]`.
+
+    With `grey` it is that of the mean of the three colours, which vary together, three times over.
+    """
     flow = scene.model.linf.imnet
     z = torch.zeros(*block.size, scene.model.dim)
-    return _picture(
-        scene, block, _map(scene, block, lambda c, _: flow.covariance_factor(c).square().sum(-1).sqrt(), z, held)
-    )
+
+    def push(condition: Condition, _: Tensor) -> Tensor:
+        factor = flow.covariance_factor(condition)  # q d d
+        if grey:
+            colours = factor.view(len(factor), 3, -1, factor.shape[-1])
+            factor = colours.mean(1, keepdim=True).expand_as(colours).flatten(1, 2)
+        return factor.square().sum(-1).sqrt()
+
+    return _picture(scene, block, _map(scene, block, push, z, held))
 
 
 def whiten(scene: Scene, block: Block, residual: Tensor, held: Condition | None = None) -> Tensor:

@@ -20,7 +20,8 @@ def upscale(
     check_image(features.image)
     grid = latent.grid
     plan = plan_for(features, latent, tile)
-    out = torch.empty(*features.image.shape[:2], *grid.hr_size)
+    # hosts and files want the channels last: in memory they are, so that nobody copies the whole picture
+    out = torch.empty(*features.image.shape[:2], *grid.hr_size, memory_format=torch.channels_last)
     total = len(plan) * len(out)
     whole = grid.hr_size[0] * grid.hr_size[1] * len(out)
     done = 0

@@ -14,6 +14,7 @@ from .talk import say
 
 COMMANDS = {
     "upscale": "enlarge pictures to any size",
+    "stack": "enlarge a stack of planes: TIFF or OME-Zarr, of any length",
     "run": "run a workflow saved by ComfyUI (API format) or napari",
     "presets": "list the workflows that have a name",
     "filter": "sharpen, denoise, resize, compare and other filters",

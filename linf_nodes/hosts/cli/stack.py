@@ -1,0 +1,187 @@
+"""`linf stack`: enlarge a whole stack, however large."""
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from ...catalogue import NODES
+from ...errors import BadValue
+from ...pipeline.grid import Size, output_size
+from ...workflow.cluster import Pool, cluster_at, local_cluster
+from ...workflow.coordinates import size_for
+from ...workflow.ome_tiff import write_ome_tiff
+from ...workflow.ome_zarr import write_ome_zarr
+from ...workflow.stack_file import Stack, open_stack
+from ...workflow.units import unit_of
+from ...workflow.volume import Output, Settings, Volume
+from .options import add_options, default_of, read_options
+from .parser import Parser
+from .progress import Bar
+from .talk import out, out_json
+
+LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
+_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x")  # planes are numbered, and are not crops
+_SIZES = ("--scale", "--size", "--megapixels", "--pixel-size")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Check everything, then write the result."""
+    args = _parser().parse_intermixed_args(argv)
+    target = _target(args)
+    stack = open_stack(args.source, args.axes or "")
+    if _same(args.source, target):
+        raise BadValue(f"'{target}' is the stack itself, which is never overwritten: choose another OUT.")
+    volume = Volume(stack.source, stack.axes, _size(args, stack), _settings(args))
+    start = time.perf_counter()
+    with _pool(args, volume) as (settled, pool), Bar(target.name) as bar:
+        if _is_tiff(target):
+            write_ome_tiff(settled, target, stack.coordinates, output=args.output, progress=bar)
+        else:
+            _write_zarr(args, settled, target, stack, pool, bar)
+    facts = {"path": str(target), "source": args.source, "seconds": round(time.perf_counter() - start, 3)}
+    record = {**facts, **settled.recipe(args.output)}
+    out_json(record) if args.json else out(_sentence(record))
+    return 0
+
+
+def _write_zarr(
+    args: argparse.Namespace, volume: Volume, target: Path, stack: Stack, pool: Pool | None, bar: Bar
+) -> None:
+    options = {"output": args.output, "pool": pool, "resume": args.resume, "progress": bar}
+    try:
+        write_ome_zarr(volume, target, stack.coordinates, **options)
+    except BaseException as error:
+        error.add_note(f"finished blocks are in '{target}', and --resume goes on with them")
+        raise
+
+
+@contextmanager
+def _pool(args: argparse.Namespace, volume: Volume) -> Iterator[tuple[Volume, Pool | None]]:
+    """Where blocks are computed, and the volume with the threads that each of them has there."""
+    if args.client:
+        with cluster_at(args.client) as pool:
+            yield volume, pool
+    elif args.workers:
+        threads = max(1, (os.cpu_count() or 1) // args.workers)
+        with local_cluster(args.workers, threads) as pool:
+            yield replace(volume, threads=threads), pool
+    else:
+        yield volume, None
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    given = read_options(args, LOAD) | read_options(args, UPSCALE)
+    return Settings(**{f.name: given[f.name] for f in fields(Settings) if f.name in given})
+
+
+def _size(args: argparse.Namespace, stack: Stack) -> Size:
+    named = [flag for flag in _SIZES if getattr(args, flag, None) is not None]
+    if len(named) > 1:
+        raise BadValue(f"{' and '.join(named)} both name a size: give one of them.")
+    shape, axes = stack.source.shape, stack.axes
+    wanted: str | None = getattr(args, "--pixel-size")
+    if wanted is not None:
+        return size_for(axes, shape, stack.coordinates, _pixel(wanted, stack))
+    values = read_options(args, UPSCALE)
+    scale, scale_x, height, width, megapixels = (
+        values.get(name, default_of(UPSCALE, name)) for name in ("scale", "scale_x", "height", "width", "megapixels")
+    )
+    return output_size(axes.lr_size(shape), scale, scale_x, (height, width), megapixels)
+
+
+def _pixel(text: str, stack: Stack) -> list[float]:
+    """Pixel sizes `(y, x)` in the units of the stack's axes, of `0.05`, `50nm` or `0.1,50nm`."""
+    parts = text.split(",")
+    if len(parts) > 2:
+        raise BadValue(f"--pixel-size {text!r} has {len(parts)} parts: give one, or two as Y,X.")
+    own = [unit_of(stack.coordinates.units[a]) for a in (stack.axes.y, stack.axes.x)]
+    sizes = []
+    for part, unit in zip((parts[0], parts[-1]), own, strict=True):
+        found = re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([^\W\d]*)\s*", part)
+        try:
+            number = float(found[1]) if found else float("nan")
+        except ValueError:
+            number = float("nan")
+        if number != number:
+            raise BadValue(f"--pixel-size {text!r} is no number: give 0.05, or 50nm.")
+        given = unit_of(found[2]) if found else None
+        if given is not None and (unit is None or unit.kind != given.kind):
+            raise BadValue(
+                f"--pixel-size {text!r} names a unit, but the stack has none: give the number of its pixels."
+            )
+        sizes.append(number if given is None or unit is None else number * given.size / unit.size)
+    return sizes
+
+
+def _target(args: argparse.Namespace) -> Path:
+    target = Path(args.target)
+    if not (_is_tiff(target) or target.suffix.lower() == ".zarr"):
+        raise BadValue(f"'{target}' is neither .ome.zarr nor .ome.tif: give OUT one of these endings.")
+    if _is_tiff(target) and (args.resume or args.workers or args.client):
+        raise BadValue(
+            "A TIFF is written plane by plane by one process: write an .ome.zarr to use workers or --resume."
+        )
+    if not target.parent.is_dir():
+        raise BadValue(f"cannot write into '{target.parent}': there is no such folder; make it first.")
+    return target
+
+
+def _is_tiff(target: Path) -> bool:
+    return target.suffix.lower() in (".tif", ".tiff")
+
+
+def _same(source: str, target: Path) -> bool:
+    return target.exists() and os.path.realpath(source) == os.path.realpath(target)
+
+
+def _sentence(record: Mapping[str, Any]) -> str:
+    size = " x ".join(map(str, record["shape"]))
+    return f"{record['path']}: {size}, {record['output']}, {record['seconds']:.1f} s"
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="linf stack",
+        usage="linf stack IN OUT [options]",
+        description="Enlarge the height and width of every plane of a stack, without holding it: TIFF, OME-Zarr or "
+        ".npy in, OME-Zarr 0.5 or OME-TIFF out, of the same sample type, with one normalisation for the whole stack.",
+        epilog="An OME-Zarr is written block by block, on this machine or on a dask cluster, to the same bits; when it "
+        "was stopped, --resume computes what is missing. See docs/stacks.md.",
+    )
+    parser.add_argument("source", metavar="IN", help="a TIFF, the folder of an OME-Zarr or Zarr array, or a .npy file")
+    parser.add_argument("target", metavar="OUT", help="NAME.ome.zarr or NAME.ome.tif")
+    add_options(parser, LOAD)
+    add_options(parser, UPSCALE, _NOT_HERE)
+    parser.add_argument(
+        "--pixel-size",
+        dest="--pixel-size",
+        metavar="P|PY,PX",
+        help="size of the result's pixels instead of the scale, in the stack's units or with one: 0.05, 50nm",
+    )
+    parser.add_argument(
+        "--axes", metavar="LETTERS", help="a letter for every axis, as tczyx; s: colour samples (default: the file's)"
+    )
+    parser.add_argument(
+        "--output",
+        choices=[str(o) for o in Output],
+        default=str(Output.SAMPLE),
+        help="the mean, a sample at the temperature or strength, or the standard deviation (default: sample)",
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--workers", type=_count, metavar="N", help="processes on this machine, each with its model")
+    place.add_argument("--client", metavar="ADDRESS", help="a dask scheduler, tcp://HOST:8786; paths must be shared")
+    parser.add_argument("--resume", action="store_true", help="go on with an OME-Zarr that was stopped")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: give a whole number from 1 to 1024.")
+    return int(text)

@@ -1,0 +1,137 @@
+"""Write a volume to an OME-TIFF, plane by plane."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..atomic import atomic_write
+from ..errors import BadValue
+from .axes import Array
+from .coordinates import Coordinates
+from .disk import check_space
+from .ngff import KEY
+from .pyramid import file_order
+from .units import unit_of
+from .volume import Output, Progress, Volume
+
+_BIG = 2**32 - 2**26  # beyond this many bytes the 32-bit offsets of a TIFF may not do
+_ROOM = 2**20  # bytes of metadata and page headers, for the check of the disk
+_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+
+
+def write_ome_tiff(
+    volume: Volume,
+    path: str | os.PathLike[str],
+    coordinates: Coordinates | None = None,
+    *,
+    output: str = Output.SAMPLE,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the result, deflated, holding one plane of it; a BigTIFF where it may pass 4 GB.
+
+    The file appears when it is whole: whatever stops the work leaves nothing, and an older file as it was.
+
+    Parameters
+    ----------
+    coordinates
+        Of the source's axes.
+    progress
+        `progress(done, total, preview)` after every block; it may raise `Cancelled`.
+
+    Raises
+    ------
+    BadValue
+        When the axes or the samples have no place in an OME-TIFF, or the disk is too small.
+    """
+    import tifffile
+
+    volume, output = volume.settled(), Output(output)
+    where = coordinates or Coordinates.of(volume.axes)
+    order = file_order(volume, where)
+    dtype = volume.dtype_of(output)
+    if str(dtype) not in _TYPES:
+        raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
+    order, axes = _tiff_order(volume, where, order)
+    size = math.prod(volume.shape) * dtype.itemsize
+    check_space(path, size + _ROOM)
+    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=size > _BIG, ome=True) as tiff:
+        tiff.write(
+            _planes(volume, order, output, progress),
+            shape=tuple(volume.shape[a] for a in order),
+            dtype=dtype,
+            photometric="minisblack" if volume.axes.colour is None else "rgb",
+            extrasamples=["unassalpha"] if axes.endswith("S") and volume.shape[order[-1]] == 4 else None,
+            compression="zlib",
+            predictor=dtype.kind in "iu",
+            metadata=_metadata(volume, where, order, axes, output),
+        )
+    return Path(path)
+
+
+def _tiff_order(volume: Volume, where: Coordinates, order: Sequence[int]) -> tuple[tuple[int, ...], str]:
+    """The source's axes in the file's order with their letters: looped, Y, X, samples of a colour last."""
+    axes = volume.axes
+    looped = [a for a in order if a in axes.looped]
+    letters = {a: where.names[a].upper() for a in looped}
+    letters |= {a: "C" for a, name in letters.items() if name not in ("T", "Z")}
+    letters |= {axes.y: "Y", axes.x: "X"}
+    last = [axes.y, axes.x]
+    if axes.colour is not None:
+        letters[axes.colour] = "S"
+        last.append(axes.colour)
+    wanted = (*looped, *last)
+    return wanted, "".join(letters[a] for a in wanted)
+
+
+def _planes(volume: Volume, order: Sequence[int], output: Output, progress: Progress | None) -> Iterator[Array]:
+    """Planes in the file's order; the frame of each plane's noise is its number in the source all the same."""
+    axes = volume.axes
+    kept = [a for a in range(axes.ndim) if a not in axes.looped]
+    turned = [kept.index(a) for a in order if a in kept]
+    counts = [volume.shape[a] for a in order if a in axes.looped]
+    places = [axes.looped.index(a) for a in order if a in axes.looped]
+    total = math.prod(counts)
+    for number in range(total):
+        at = np.unravel_index(number, counts) if counts else ()
+        index = [0] * len(at)
+        for place, i in zip(places, at, strict=True):
+            index[place] = int(i)
+        plane = volume.plane(tuple(index), output, _part(progress, number, total))
+        yield np.ascontiguousarray(plane.transpose(turned))
+
+
+def _part(progress: Progress | None, number: int, total: int) -> Progress | None:
+    """The progress of one plane among many."""
+    if progress is None:
+        return None
+    return lambda done, blocks, preview: progress(number * blocks + done, total * blocks, preview)
+
+
+def _metadata(
+    volume: Volume, coordinates: Coordinates, order: Sequence[int], letters: str, output: Output
+) -> dict[str, Any]:
+    where = coordinates.resampled(volume.source.shape, volume.shape).permuted(order)
+    found: dict[str, Any] = {"axes": letters, "MapAnnotation": _annotation(volume.recipe(output))}
+    planes = math.prod(volume.shape[a] for a in volume.axes.looped)
+    position: dict[str, Any] = {}
+    for letter, scale, text, at in zip(letters, where.scale, where.units, where.translation, strict=True):
+        unit = unit_of(text)
+        if unit is None:
+            continue
+        if letter in "XYZ":
+            found |= {f"PhysicalSize{letter}": scale, f"PhysicalSize{letter}Unit": unit.symbol}
+            if letter in "XY":
+                position |= {f"Position{letter}": [at] * planes, f"Position{letter}Unit": [unit.symbol] * planes}
+        elif letter == "T":
+            found |= {"TimeIncrement": scale, "TimeIncrementUnit": unit.symbol}
+    return found | ({"Plane": position} if position else {})
+
+
+def _annotation(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe, as JSON in one value."""
+    return {"Namespace": "linf-nodes", "Description": "how this was made", "Value": {KEY: json.dumps(dict(recipe))}}

@@ -1,0 +1,203 @@
+"""One plane of a volume, computed block by block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..catalogue.amount import amount_of
+from ..errors import BadValue
+from ..pipeline import texture
+from ..pipeline.blocks import Block, Plan, Span
+from ..pipeline.cells import interpolate
+from ..pipeline.features import Features
+from ..pipeline.grid import Grid
+from ..pipeline.latent import Latent, NoiseLatent, PriorLatent
+from ..pipeline.model import LinfModel
+from ..pipeline.render import Amount, plan_for, stream
+from .axes import Array, Index
+from .levels import REACH, as_samples, fetched, full_range
+from .tensors import Levels
+
+if TYPE_CHECKING:
+    from .volume import Volume
+
+SIDE = 1024  # output pixels of a block at most: a chunk of 2 MB in 16 bits
+ALIGN = 8  # patches: so a block can be cut into two, four or eight equal chunks
+HELD = 1 << 26  # samples of a plane that is read at once; of a larger one, a window at a time
+
+
+class Window(NamedTuple):
+    """A window of the source in the network's units.
+
+    The features are of a grey or RGB picture `[1, c, h, w]`, held within what the network is shown; `excess [c, h, w]`
+    is what samples lie outside of that, and `alpha [1, h, w]` the alpha, where there are any.
+    """
+
+    features: Features
+    excess: Tensor | None
+    alpha: Tensor | None
+
+    def enlarged(self, picture: Tensor, grid: Grid, pixels: Block) -> Array:
+        """Bilinear enlargement of a picture of this window at a rectangle of output pixels."""
+        y, x = (grid.pixels(axis, *run).shifted(self.features.origin[axis]) for axis, run in enumerate(pixels))
+        return interpolate(picture, y, x).numpy()
+
+
+class Plane:
+    """The pixels of one plane. Every block is computed the same, whoever asks for it and in whatever order.
+
+    Parameters
+    ----------
+    hold
+        Read the source's plane once and keep it, unless it is very large: for callers that want every block.
+    """
+
+    def __init__(self, volume: "Volume", index: Index, model: LinfModel, hold: bool = False):
+        self.volume, self.index, self.model = volume, index, model
+        self.grid = volume.grid(model)
+        self.latent = self._latent()
+        whole = self.latent.kind == "learned"  # a prior looks at what bilinear reduction loses of the whole plane
+        self._hold = whole or (hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD)
+
+    @property
+    def levels(self) -> Levels:
+        """What 0 and 1 stand for in this plane; samples the volume when it is first asked for."""
+        return self.volume.levels_at(self.index)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The lattice of blocks: it depends on the sizes, the model and the tile alone."""
+        tile, prior = self.volume.settings.tile, self.model.prior
+        steps = plan_for(Features(self.model, torch.empty(0)), self.latent, tile or None).step
+        align = ALIGN if prior is None else int(np.lcm(ALIGN, prior.align))
+        most = max(steps) if tile else SIDE // self.grid.patch
+        y, x = (_even(n, min(step, most), align) for n, step in zip(self.grid.patches, steps, strict=True))
+        return Plan(self.grid, (y, x))
+
+    @torch.inference_mode()
+    def compute(self, block: Block, output: str) -> Array:
+        """Samples `[c, r, s]` of a block of the lattice, in the result's dtype."""
+        with _threads(self.volume.threads):
+            return self._compute(block, output)
+
+    def _compute(self, block: Block, output: str) -> Array:
+        window = self._window(block)
+        if output == "deviation":
+            return self._deviation(window, block)
+        pixels = block.pixels(self.grid)
+        parts = stream(window.features, self.latent, 0, self._amount(window, output), self.plan, pixels)
+        out: Array = np.empty((window.features.image.shape[1], *pixels.size), np.float32)
+        for part, values in parts:
+            out[(slice(None), *part.within(pixels))] = values.numpy()
+        if window.excess is not None:
+            out += window.enlarged(window.excess, self.grid, pixels)
+        return self._restored(out, window, pixels)
+
+    def _latent(self) -> Latent:
+        settings, model = self.volume.settings, self.model
+        if settings.latent == "prior" or (settings.latent == "auto" and model.prior is not None):
+            if model.prior is None:
+                raise BadValue(f"The model {model.name!r} has no learned prior: choose the latent noise, or auto.")
+            return PriorLatent(self.grid, model.hash)
+        frame = self.volume.axes.flat(self.index, self.volume.source.shape)
+        return NoiseLatent(self.grid, model.hash, settings.seed, frame, dim=model.dim)
+
+    def _amount(self, window: Window, output: str) -> Amount:
+        s = self.volume.settings
+        if output == "mean":
+            return Amount(0.0)
+        options = s.temperature, s.auto_temperature, s.strength
+        return amount_of(window.features, self.grid, self.latent.kind, *options, None)
+
+    def _window(self, block: Block) -> Window:
+        """What a block must see: its LR pixels, the encoder's halo, and the encoder's alignment."""
+        if self._hold:
+            return self._whole
+        spans = []
+        margin = self.model.halo + self.model.linf.encoder.align + self.grid.patch + 1
+        for axis, run in enumerate(block):
+            span = Span(*self.grid.centres(axis, *run).span())
+            spans.append(span.grown(margin, self.grid.lr_size[axis]))
+        return self.read(Block(spans[0], spans[1]))
+
+    @cached_property
+    def _whole(self) -> Window:
+        return self.read(Block(*(Span(0, n) for n in self.grid.lr_size)))
+
+    def read(self, lr: Block) -> Window:
+        """A rectangle of source pixels; raises `BadValue` for NaN and infinite ones, with their number in the plane."""
+        volume = self.volume
+        where = volume.axes.where(self.index, slice(*lr.rows), slice(*lr.cols))
+        samples = volume.axes.to_planes(fetched(volume.source[where]))
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            raise BadValue(self._not_finite())
+        colours = 3 if len(samples) > 1 else 1
+        picture = _tensor(self.levels, samples[:colours])
+        seen = picture.clamp(-REACH, 1 + REACH)
+        excess = None if torch.equal(seen, picture) else picture - seen
+        alpha = _tensor(full_range(samples.dtype), samples[colours:]) if len(samples) > colours else None
+        return Window(Features(self.model, seen[None], None, (lr.rows.start, lr.cols.start)), excess, alpha)
+
+    def _not_finite(self) -> str:
+        """One sentence that counts a plane's bad samples, some rows at a time."""
+        height, bad = self.grid.lr_size[0], 0
+        for row in range(0, height, 256):
+            where = self.volume.axes.where(self.index, slice(row, min(row + 256, height)), slice(None))
+            bad += int((~np.isfinite(fetched(self.volume.source[where]))).sum())
+        name = f"The plane {self.index}" if self.index else "The picture"
+        return f"{name} holds {bad} samples that are NaN or infinite: fill them first, with numpy.nan_to_num say."
+
+    def _restored(self, values: Array, window: Window, pixels: Block) -> Array:
+        """Back to the source's intensities and dtype; alpha is enlarged bilinearly and joined."""
+        if not np.isfinite(values).all():
+            raise BadValue(
+                f"The model {self.model.name!r} overflowed in plane {self.index}: use the precision float32."
+            )
+        dtype = self.volume.source_dtype
+        result = as_samples(_intensities(self.levels, values), dtype)
+        if window.alpha is None:
+            return result
+        alpha = _intensities(full_range(dtype), window.enlarged(window.alpha, self.grid, pixels))
+        return np.concatenate((result, as_samples(alpha, dtype)))
+
+    def _deviation(self, window: Window, block: Block) -> Array:
+        """Standard deviations in the source's intensities; an alpha has none."""
+        scene = window.features.scene(0, self.grid)
+        grey = window.features.image.shape[1] == 1
+        values = texture.deviation(scene, block, grey=grey).cpu().numpy()[: 1 if grey else 3]
+        levels = self.levels
+        values = (values * (levels.high - levels.low)).astype(np.float32)
+        return values if window.alpha is None else np.concatenate((values, np.zeros_like(values[:1])))
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads in this one: the last bits of a convolution depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _tensor(levels: Levels, samples: Array) -> Tensor:
+    """Samples `[c, h, w]` in the network's units, float32."""
+    return torch.from_numpy(np.ascontiguousarray(levels.normal(samples), np.float32))
+
+
+def _intensities(levels: Levels, values: Array) -> Array:
+    """The inverse, in float64."""
+    wide: Array = values.astype(np.float64) * (levels.high - levels.low) + levels.low
+    return wide
+
+
+def _even(patches: int, most: int, align: int) -> int:
+    """The side of equal blocks of at most `most` patches, rounded up to a multiple of `align`."""
+    cuts = -(-patches // most)
+    return -(-patches // cuts // align) * align

@@ -1,0 +1,245 @@
+"""A stack of planes and its enlargement: any window of it is computed alone, and always the same."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..errors import BadShape
+from ..pipeline.blocks import Block, Plan, Span
+from ..pipeline.grid import Grid, Size, checked_size
+from ..pipeline.model import LinfModel
+from .axes import Array, Axes, Index
+from .levels import check_samples, levels_of
+from .plane import Plane
+from .settings import Output, Settings
+from .tensors import Levels
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+__all__ = ["Axes", "Estimate", "Output", "Progress", "Settings", "Volume", "VolumeBlock", "estimate"]
+
+Progress = Callable[[int, int, Any], None]
+
+_SAMPLING = threading.RLock()
+
+
+@dataclass(frozen=True)
+class VolumeBlock:
+    """A piece of work: a rectangle of output pixels of the plane `index`."""
+
+    index: Index
+    pixels: Block
+
+
+class Estimate(NamedTuple):
+    """Seconds that a whole volume takes in this process, and bytes of its result."""
+
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """The enlargement of an array, asked for by window.
+
+    Nothing is computed, and no model loaded, before a pixel is asked for. Of the source, what a block sees is read, or
+    a plane. It can be sent to other processes where its source can.
+
+    Parameters
+    ----------
+    source
+        Anything with `shape`, `dtype` and basic indexing: numpy, dask, zarr, xarray, `TiffStack`.
+    size
+        Height and width of the result, neither smaller than the source's nor more than 32 times larger.
+    levels
+        The samples that 0 and 1 stand for, in all channels or in each; None: `levels_of` the source, when they are
+        first needed.
+    threads
+        Threads of one block on a CPU, of which the last bits depend; None: as many as torch uses here.
+
+    Raises
+    ------
+    BadShape, BadValue
+        When the axes do not fit, the samples are no intensities, or the size cannot be.
+    """
+
+    source: Any
+    axes: Axes
+    size: Size
+    settings: Settings = field(default_factory=Settings)
+    levels: Levels | tuple[Levels, ...] | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        self.axes.checked(self.source.shape)
+        check_samples(self.source_dtype)
+        checked_size(self.axes.lr_size(self.source.shape), self.size)
+
+    @property
+    def source_dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = np.dtype(self.source.dtype)
+        return dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the result."""
+        return self.axes.enlarged(self.source.shape, self.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of means and samples, as the source's; deviations are float32."""
+        return self.source_dtype
+
+    def dtype_of(self, output: str) -> np.dtype[Any]:
+        return np.dtype(np.float32) if output == Output.DEVIATION else self.source_dtype
+
+    @property
+    def planes(self) -> list[Index]:
+        """Indices of the looped axes, in order."""
+        return list(self.axes.planes(self.source.shape))
+
+    @cached_property
+    def every_levels(self) -> tuple[Levels, ...]:
+        """The normalisation of every channel: given, or sampled once from a few planes."""
+        count = self.axes.channels(self.source.shape)
+        if self.levels is not None:
+            given = self.levels if isinstance(self.levels, tuple) else (self.levels,) * count
+            if len(given) != count:
+                raise BadShape(f"There are {len(given)} levels for {count} channels: give one pair, or one each.")
+            return given
+        with _SAMPLING:
+            return tuple(levels_of(self.source, self.axes, channel) for channel in range(count))
+
+    @property
+    def chosen_levels(self) -> Levels:
+        """The normalisation, of the first channel if there are several."""
+        return self.every_levels[0]
+
+    def levels_at(self, index: Index) -> Levels:
+        """The normalisation of a plane."""
+        return self.every_levels[self.axes.channel_of(index)]
+
+    def settled(self) -> "Volume":
+        """The same volume with levels, threads and precision chosen here: in other processes it gives the same bits."""
+        threads = self.threads or torch.get_num_threads()
+        return replace(self, settings=self.settings.settled(), levels=self.every_levels, threads=threads)
+
+    def draw(self, k: int) -> "Volume":
+        """The same volume with another draw: the seed `k` further on."""
+        return replace(self, settings=replace(self.settings, seed=self.settings.seed + k), levels=self.every_levels)
+
+    def grid(self, model: LinfModel) -> Grid:
+        """Of every plane."""
+        return Grid(self.axes.lr_size(self.source.shape), self.size, model.patch)
+
+    @property
+    def plan(self) -> Plan:
+        """The lattice of blocks of every plane."""
+        first = tuple(0 for _ in self.axes.looped)
+        return Plane(self, first, self.settings.load()).plan
+
+    def blocks(self) -> list[VolumeBlock]:
+        """Independent pieces of work, plane by plane."""
+        plan = self.plan
+        pixels = [block.pixels(plan.grid) for block in plan]
+        return [VolumeBlock(index, p) for index in self.planes for p in pixels]
+
+    def block(self, block: VolumeBlock, output: str = Output.SAMPLE) -> Array:
+        """One piece, its axes in the source's order without the looped ones."""
+        return self.window(block.index, block.pixels, output)
+
+    def window(self, index: Index, pixels: Block, output: str = Output.SAMPLE) -> Array:
+        """Any rectangle of output pixels of a plane: the same pixels as in the whole plane."""
+        plane = Plane(self, index, self.settings.load())
+        return self.axes.from_planes(self._fill(plane, pixels, Output(output), None))
+
+    def plane(self, index: Index = (), output: str = Output.SAMPLE, progress: Progress | None = None) -> Array:
+        """One enlarged plane, its axes in the source's order without the looped ones.
+
+        `progress(done, total, preview)` is called after every block and may raise `Cancelled`; the preview is the pair
+        of the block's rectangle of pixels and its samples `[c, r, s]`.
+
+        Raises
+        ------
+        BadValue
+            When the plane holds NaN or infinite samples; the message counts them.
+        """
+        plane = Plane(self, index, self.settings.load(), hold=True)
+        whole = Block(Span(0, self.size[0]), Span(0, self.size[1]))
+        return self.axes.from_planes(self._fill(plane, whole, Output(output), progress))
+
+    def lazy(self, output: str = Output.SAMPLE, chunk: Size | None = None) -> "da.Array":
+        """A dask array that computes only what is asked for, block by block."""
+        from .lazy import lazy_array
+
+        # threads are chosen here, for dask's own may have another number of them
+        return lazy_array(replace(self, threads=self.threads or torch.get_num_threads()), Output(output), chunk)
+
+    def recipe(self, output: str = Output.SAMPLE) -> Mapping[str, Any]:
+        """How the result is made, as JSON values; the same keys as pictures carry."""
+        model, s = self.settings.load(), self.settings
+        plane = Plane(self, tuple(0 for _ in self.axes.looped), model)
+        drawn, auto = plane.latent.kind == "drawn", s.auto_temperature
+        levels = [[levels.low, levels.high] for levels in self.every_levels]
+        return {
+            "program": "linf-nodes",
+            "version": __version__,
+            "command": "stack",
+            "model": model.name,
+            "model_hash": model.hash,
+            "scale": list(plane.grid.scale),
+            "lr_size": list(plane.grid.lr_size),
+            "hr_size": list(self.size),
+            "latent": "noise" if drawn else "prior",
+            "temperature": (model.temperature(max(plane.grid.scale)) if auto else s.temperature) if drawn else None,
+            "strength": None if drawn else s.strength,
+            "seed": s.seed if drawn else None,
+            "precision": str(model.dtype).removeprefix("torch."),
+            "output": str(Output(output)),
+            "shape": list(self.shape),
+            "axes": {"y": self.axes.y, "x": self.axes.x, "colour": self.axes.colour},
+            "block": [n * plane.grid.patch for n in plane.plan.step],
+            "levels": levels if len(levels) > 1 else levels[0],
+            "threads": self.threads or torch.get_num_threads(),
+        }
+
+    def _fill(self, plane: Plane, pixels: Block, output: Output, progress: Progress | None) -> Array:
+        channels = 1 if self.axes.colour is None else self.source.shape[self.axes.colour]
+        out: Array = np.empty((channels, *pixels.size), self.dtype_of(output))
+        blocks = list(plane.plan.over(pixels))
+        for done, block in enumerate(blocks, 1):
+            found = block.pixels(plane.grid)
+            samples = plane.compute(block, output)
+            shared = Block(*(_both(a, b) for a, b in zip(found, pixels, strict=True)))
+            out[(slice(None), *shared.within(pixels))] = samples[(slice(None), *shared.within(found))]
+            if progress is not None:
+                progress(done, len(blocks), (found, samples))
+        return out
+
+
+def estimate(volume: Volume, output: str = Output.SAMPLE) -> Estimate:
+    """Time one block, the middle one of the first plane, and scale it to the whole volume."""
+    plan = volume.plan
+    blocks = [block.pixels(plan.grid) for block in plan]
+    middle = blocks[len(blocks) // 2]
+    first = tuple(0 for _ in volume.axes.looped)
+    _ = volume.every_levels
+    start = time.perf_counter()
+    volume.window(first, middle, output)
+    per_pixel = (time.perf_counter() - start) / (middle.size[0] * middle.size[1])
+    planes = math.prod(volume.source.shape[a] for a in volume.axes.looped)
+    size = math.prod(volume.shape) * volume.dtype_of(output).itemsize
+    return Estimate(per_pixel * planes * volume.size[0] * volume.size[1], size)
+
+
+def _both(a: Span, b: Span) -> Span:
+    return Span(max(a.start, b.start), min(a.stop, b.stop))
