@@ -1,5 +1,7 @@
 """The pipeline as nodes: encode, latent, inverse, compose."""
 
+from typing import Annotated
+
 from ..errors import BadValue
 from ..pipeline import composition, features, render
 from ..pipeline.grid import Grid, output_size
@@ -28,9 +30,11 @@ from .types import (
     Tile,
 )
 
+LEVELS = {"standard deviation": None, "50 %": 0.5, "80 %": 0.8, "95 %": 0.95}
+
 
 @node("Encode LR", ("features",))
-def encode_lr(linf_model: Model, image: Image, tile: Tile = 0) -> Features:
+def encode_lr(linf_model: Model, image: Image, tile: Tile = 0, progress: Progress | None = None) -> Features:
     """Encode a low-resolution picture; independent of scale, so encode once and query often.
 
     Parameters
@@ -40,7 +44,7 @@ def encode_lr(linf_model: Model, image: Image, tile: Tile = 0) -> Features:
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
     """
-    return features.encode(linf_model, image, tile or render.AUTO_TILE)
+    return features.encode(linf_model, image, tile or render.AUTO_TILE, progress)
 
 
 @node("Sample Latent", ("latent",))
@@ -154,17 +158,25 @@ def uncertainty(
     width: Side = 0,
     megapixels: Megapixels = 0.0,
     tile: Tile = 0,
+    level: Annotated[str, {"choices": tuple(LEVELS)}] = "standard deviation",
     progress: Progress | None = None,
 ) -> Image:
     """Standard deviation of every output sample under the model, `sqrt(diag(L L^T))`, without drawing anything.
+
+    It is measured against true pictures only where the model is calibrated (`linf info` says so).
 
     Parameters
     ----------
     features
         From Encode LR.
+    level
+        50 %, 80 % or 95 %: half the width of the interval that holds so many of the true samples, by the factors on the
+        weights' card; an uncalibrated model has none, and gives that of a normal distribution, which is only its guess.
     """
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
-    return composition.uncertainty(features, grid, tile or None, progress)
+    share = LEVELS[level]
+    widening = 1.0 if share is None else features.model.interval(max(grid.scale), share)
+    return composition.uncertainty(features, grid, tile or None, progress) * widening
 
 
 def _grid(features: Features, hr_size: tuple[int, int]) -> Grid:

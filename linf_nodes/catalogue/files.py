@@ -1,10 +1,19 @@
-"""Latents in and out of files."""
+"""Latents in and out of files, and pictures into files of 16 bits."""
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from torch import Tensor
+
+from ..errors import BadValue
 from ..pipeline import latent_file
+from ..pipeline.features import check_image, has_alpha
 from .node import node
-from .types import Features, Latent
+from .types import Features, Image, Latent
+
+if TYPE_CHECKING:
+    from ..pictures import Picture
 
 
 @node("Save Latent", ("path",))
@@ -34,3 +43,42 @@ def load_latent(path: str = "latent.safetensors") -> Latent:
         File to read.
     """
     return latent_file.load_latent(Path(path))
+
+
+@node("Save 16-bit Image", ("files",), aliases=("save image", "png", "tiff", "export", "16 bit"))
+def save_16bit_image(image: Image, path: str = "linf.png") -> str:
+    """Write pictures with 65536 levels per channel, alpha too, each to a file of its own.
+
+    Parameters
+    ----------
+    image
+        Any pictures; values outside 0 to 1 are clipped.
+    path
+        Where and how: .png or .tif; a number is put behind the name, so that no older file is replaced.
+    """
+    from ..pictures import write_picture  # late: TIFF is slow to import
+
+    check_image(image)
+    files = _numbered(Path(path), len(image))
+    for picture, file in zip(image, files, strict=True):
+        write_picture(_picture(picture), file, depth="16")
+    return "\n".join(map(str, files))
+
+
+def _picture(image: Tensor) -> "Picture":
+    from ..pictures import Picture
+
+    planes = image.movedim(0, -1).cpu().numpy()
+    if not has_alpha(image):
+        return Picture(planes)
+    return Picture(planes[..., :-1], planes[..., -1])
+
+
+def _numbered(path: Path, count: int) -> list[Path]:
+    """`count` file names behind all that are taken: `name_00001_.png`, as ComfyUI numbers its own."""
+    if not path.parent.is_dir():
+        raise BadValue(f"cannot write '{path}': there is no folder '{path.parent}'; make it first")
+    name = re.compile(re.escape(path.stem) + r"_(\d+)_\..+", re.IGNORECASE)
+    taken = [int(m[1]) for m in (name.fullmatch(f.name) for f in path.parent.iterdir()) if m]
+    first = max(taken, default=0) + 1
+    return [path.with_name(f"{path.stem}_{n:05}_{path.suffix}") for n in range(first, first + count)]

@@ -33,7 +33,8 @@ def unsharp_mask(image: Image, radius: Radius = 1.0, amount: Weight = 1.0) -> Im
     """
     from skimage.filters import unsharp_mask as sharpen
 
-    return _each(image, lambda p: sharpen(p, radius, amount, preserve_range=True, channel_axis=-1))
+    # scikit-image 0.26 takes an axis of -1 for 0, and leaves most of its result as it found the memory
+    return _each(image, lambda p: sharpen(p, radius, amount, preserve_range=True, channel_axis=2))
 
 
 @node("Denoise", ("denoised",), _CATEGORY, ("noise",))
@@ -55,12 +56,15 @@ def denoise(
     """
     from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle
 
+    axis = 2 if image.shape[1] > 2 else None  # bilateral takes no colour axis of length 1
     methods: dict[str, Callable[[Any], Any]] = {
-        "total variation": lambda p: denoise_tv_chambolle(p, strength, channel_axis=-1),
-        "non-local means": lambda p: denoise_nl_means(p, 5, 6, strength, sigma=strength, channel_axis=-1),
-        "bilateral": lambda p: denoise_bilateral(p.clip(0, 1), sigma_color=strength, sigma_spatial=2, channel_axis=-1),
+        "total variation": lambda p: denoise_tv_chambolle(p, strength, channel_axis=axis),
+        "non-local means": lambda p: denoise_nl_means(p, 5, 6, strength, sigma=strength, channel_axis=axis),
+        "bilateral": lambda p: denoise_bilateral(
+            p.clip(0, 1), sigma_color=strength, sigma_spatial=2, channel_axis=axis
+        ),
     }
-    return _each(image, methods[method])
+    return _each(image, lambda p: methods[method](p if axis else p[..., 0]))
 
 
 @node("Remove Background", ("corrected",), _CATEGORY, ("flat field", "rolling ball", "illumination"))
@@ -78,10 +82,13 @@ def remove_background(image: Image, radius: Radius = 50.0, dark_objects: bool = 
     """
     from skimage.restoration import rolling_ball
 
+    def background(plane: Any) -> Any:
+        return (
+            rolling_ball(plane * 255, radius=radius) / 255
+        )  # the ball is round where a grey level is as high as a pixel
+
     def correct(plane: Any) -> Any:
-        if dark_objects:
-            return plane + rolling_ball(1 - plane, radius=radius)
-        return plane - rolling_ball(plane, radius=radius)
+        return plane + background(1 - plane) if dark_objects else plane - background(plane)
 
     return _each(image, lambda p: np.stack([correct(p[..., c]) for c in range(p.shape[-1])], -1))
 
@@ -182,7 +189,8 @@ def _each(image: Tensor, change: Callable[[Any], Any]) -> Tensor:
     results = []
     for picture in image:
         planes = picture[:-1] if has_alpha(picture) else picture
-        changed = _tensor(change(_array(planes)))
+        array = _array(planes)
+        changed = _tensor(np.reshape(change(array), array.shape))
         if not bool(torch.isfinite(changed).all()):
             raise BadValue("The filter gave pixels that are not numbers: choose a smaller radius or strength.")
         results.append(torch.cat((changed, picture[-1:])) if has_alpha(picture) else changed)

@@ -101,6 +101,11 @@ class Node:
         return self.function.__name__
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """What the inputs are that nobody gives."""
+        return {i.name: i.default for i in self.inputs if not i.required}
+
+    @property
     def description(self) -> str:
         """The docstring's first sentence."""
         text = inspect.getdoc(self.function) or ""
@@ -132,31 +137,32 @@ def node(
     """Register a function as a node: its signature is the schema, its Parameters section and types the help."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        tips = _tooltips(function)
-        parameters = inspect.signature(function).parameters
-        hints = typing.get_type_hints(function, include_extras=True)
-        inputs = tuple(
-            _input(name, hints[name], p.default, tips.get(name, ""))
-            for name, p in parameters.items()
-            if name != PROGRESS
-        )
-        found = hints["return"]
-        returned = typing.get_args(found) if typing.get_origin(found) is tuple else (found,)
-        sockets = tuple(_kind(r)[0] for r in returned)
-        identity = "LINF" + "".join(word.capitalize() for word in function.__name__.split("_"))
-        NODES[identity] = Node(
-            identity,
-            title,
-            category,
-            function,
-            inputs,
-            tuple(zip(outputs, sockets, strict=True)),
-            aliases,
-            PROGRESS in parameters,
-        )
+        described = describe(function, title, outputs, category, aliases)
+        NODES[described.id] = described
         return function
 
     return register
+
+
+def describe(
+    function: Callable[..., Any],
+    title: str,
+    outputs: tuple[str, ...],
+    category: str = "LINF",
+    aliases: tuple[str, ...] = (),
+) -> Node:
+    """A function as a node, read off its signature, types and docstring, without registering it for every host."""
+    tips = _tooltips(function)
+    parameters = inspect.signature(function).parameters
+    hints = typing.get_type_hints(function, include_extras=True)
+    inputs = tuple(
+        _input(name, hints[name], p.default, tips.get(name, "")) for name, p in parameters.items() if name != PROGRESS
+    )
+    found = hints["return"]
+    returned = typing.get_args(found) if typing.get_origin(found) is tuple else (found,)
+    pairs = tuple(zip(outputs, (_kind(r)[0] for r in returned), strict=True))
+    identity = "LINF" + "".join(word.capitalize() for word in function.__name__.split("_"))
+    return Node(identity, title, category, function, inputs, pairs, aliases, PROGRESS in parameters)
 
 
 def _input(name: str, hint: Any, default: Any, tip: str) -> Input:

@@ -20,9 +20,14 @@ def markdown() -> str:
 
 def _section(n: Node) -> str:
     outputs = ", ".join(f"`{name}` {socket}" for name, socket in n.outputs)
-    rows = [f"| `{i.name}` | {i.kind} | {_default(i)} | {_range(i)} | {i.options['tooltip']} |" for i in n.inputs]
     head = f"## {n.title}\n\n`{n.id}` ({n.category}). {n.description}\n\nOutputs: {outputs}.\n"
-    return "\n".join([head, "| input | type | default | range | |", "|---|---|---|---|---|", *rows, ""])
+    return f"{head}\n{input_table(n)}"
+
+
+def input_table(n: Node) -> str:
+    """A node's inputs as a Markdown table, in the order that saved graphs rely on."""
+    rows = [f"| `{i.name}` | {i.kind} | {_default(i)} | {_range(i)} | {i.options['tooltip']} |" for i in n.inputs]
+    return "\n".join(["| input | type | default | range | |", "|---|---|---|---|---|", *rows, ""])
 
 
 def _default(i: Input) -> str:
@@ -34,7 +39,7 @@ def _default(i: Input) -> str:
 def _range(i: Input) -> str:
     if i.kind == "COMBO":
         fixed: Any = i.options["choices"]
-        return "models at hand" if callable(fixed) else ", ".join(map(str, fixed))
+        return "what is at hand" if callable(fixed) else ", ".join(map(str, fixed))
     if "min" not in i.options:
         return ""
     low, high = i.options["min"], i.options["max"]

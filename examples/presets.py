@@ -1,0 +1,42 @@
+"""Run every bundled preset on a small picture, and put the small picture beside each result.
+
+Usage: presets.py OUT [PRESET=PICTURE ...]
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+import linf_nodes
+from linf_nodes.workflow import Preset, presets, read_graph
+
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "demo-lr.png"
+SHOWN = 384  # pixels of the result's width
+
+
+def beside(small: Path, large: Path) -> Image.Image:
+    """The small picture with its pixels visible, and the result, at one height."""
+    right = Image.open(large).convert("RGB")
+    right = right.resize((SHOWN, round(right.height * SHOWN / right.width)), Image.Resampling.LANCZOS)
+    left = Image.open(small).convert("RGB").resize(right.size, Image.Resampling.NEAREST)
+    page = Image.new("RGB", (2 * SHOWN + 8, right.height), "white")
+    page.paste(left, (0, 0))
+    page.paste(right, (SHOWN + 8, 0))
+    return page
+
+
+def main(out: Path, pictures: dict[str, Path]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, path in presets(out).items():
+        small, large = pictures.get(name, PICTURE), out / f"preset-{name}.png"
+        Preset.of(read_graph(path)).apply(linf_nodes.read_picture(small), large)
+        beside(small, large).save(large.with_suffix(".jpg"), quality=88)
+        large.unlink()
+        print(large.with_suffix(".jpg"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), {name: Path(path) for name, _, path in (a.partition("=") for a in sys.argv[2:])})

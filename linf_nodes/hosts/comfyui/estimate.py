@@ -1,0 +1,54 @@
+"""How many bytes a node needs on the device beside the weights: ComfyUI makes that much room, and no more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ...models.edsr import EDSR
+from ...models.rdn import RDN
+from ...models.rrdb import RRDB
+from ...models.swinir import SwinIR
+from ...pipeline.features import Features
+from ...pipeline.grid import Size, output_size
+from ...pipeline.model import LinfModel
+from ...pipeline.prior import halo as prior_halo
+from ...pipeline.render import AUTO_TILE, HELD_BYTES
+from ...pipeline.scene import CELLS
+
+# Feature maps that an encoder holds at its widest, in units of its output: peaks measured on a CPU.
+_LAYER_COPIES: Mapping[type, int] = {EDSR: 5, RRDB: 9, RDN: 48, SwinIR: 70}
+_LATENT_BYTES, _PIXEL_BYTES = 12, 40  # of one output pixel: z, and texture, base and sums when the encoder is through
+
+
+def work_bytes(model: LinfModel, lr_size: Size, hr_size: Size, tile: int = 0) -> int:
+    """Bytes for one block of `tile` LR pixels (0: the core's own choice), the largest that is computed at once."""
+    side = tile or AUTO_TILE
+    window, block = 1, 1
+    for lr, hr in zip(lr_size, hr_size, strict=True):
+        window *= min(lr, side + 2 * model.halo)
+        block *= min(hr, -(-side * hr // lr))
+    width = model.linf.encoder.out_dim * model.dtype.itemsize
+    copies = _LAYER_COPIES.get(type(model.linf.encoder), max(_LAYER_COPIES.values()))
+    fields = 2 * model.linf.hidden_dim * 4 * min(CELLS, window)
+    total = block * _LATENT_BYTES + max(window * width * copies, block * _PIXEL_BYTES) + 2 * fields
+    if model.prior is not None:
+        held = block // model.patch**2 * 8 * len(model.linf.imnet.linears) * model.dim
+        total += int(min(held, HELD_BYTES)) + prior_halo(model.prior) ** 2 * model.dim * 8
+    return int(total)
+
+
+def node_bytes(model: LinfModel, values: Mapping[str, Any]) -> int:
+    """The same for a node, from its inputs in the core's form."""
+    image, features, latent, reference = (values.get(name) for name in ("image", "features", "latent", "reference"))
+    lr = features.lr_size if isinstance(features, Features) else tuple(image.shape[-2:])  # type: ignore[union-attr]
+    if hasattr(latent, "grid"):
+        hr = latent.grid.hr_size  # type: ignore[union-attr]
+    elif isinstance(reference, Tensor):
+        hr = (reference.shape[-2], reference.shape[-1])
+    elif "scale" in values:
+        size = (values.get("height", 0), values.get("width", 0))
+        hr = output_size(lr, values["scale"], values.get("scale_x", 0.0), size, values.get("megapixels", 0.0))
+    else:
+        hr = lr
+    return work_bytes(model, lr, hr, values.get("tile", 0))

@@ -1,0 +1,64 @@
+"""The pack's texts that repeat the catalogue: the input tables of the help pages, and the English names.
+
+`python -m linf_nodes.hosts.comfyui.texts` writes them anew in a checkout; a test compares. What is around the tables,
+and every other language, is written by hand.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...atomic import atomic_write
+from ...catalogue.node import Input, Node
+from ...catalogue.table import input_table
+from .host_nodes import every_node
+from .schema import HIDDEN, node_fields, output_fields
+
+MARK = "\n## Inputs and outputs\n"  # a help page's own text ends here
+
+
+def help_page(node: Node, page: str) -> str:
+    """A help page with its table as the catalogue has it now."""
+    outputs = ", ".join(f"**{fields['display_name']}** ({kind})" for kind, fields in output_fields(node)) or "none"
+    table = input_table(replace(node, inputs=seen_inputs(node)))
+    return "\n".join([page.split(MARK)[0].rstrip("\n") + "\n" + MARK, table, f"Outputs: {outputs}.", ""])
+
+
+def seen_inputs(node: Node) -> tuple[Input, ...]:
+    """Those that a user sees."""
+    return tuple(i for i in node.inputs if i.kind not in HIDDEN)
+
+
+def english() -> dict[str, Any]:
+    """`locales/en/nodeDefs.json`: display name, description, names and tooltips of every node."""
+    return {node.id: _names(node) for node in every_node()}
+
+
+def _names(node: Node) -> dict[str, Any]:
+    told = node_fields(node)
+    return {
+        "display_name": told["display_name"],
+        "description": told["description"],
+        "inputs": {
+            i.name: {"name": i.name.replace("_", " "), "tooltip": i.options["tooltip"]} for i in seen_inputs(node)
+        },
+        "outputs": {str(k): {"name": f["display_name"]} for k, (_, f) in enumerate(output_fields(node))},
+    }
+
+
+def write(root: Path) -> None:
+    """Bring `web/docs` and `locales/en` of a checkout up to date."""
+    for node in every_node():
+        page = root / "web" / "docs" / f"{node.id}.md"
+        _write(page, help_page(node, page.read_text("utf-8")))
+    _write(root / "locales" / "en" / "nodeDefs.json", json.dumps(english(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as part:
+        part.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(__file__).resolve().parents[3])

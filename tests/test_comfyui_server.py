@@ -1,0 +1,422 @@
+"""The pack in a real ComfyUI server: every shipped graph runs, and what users complain about does not happen.
+
+Set `COMFYUI_PATH` to a checkout of ComfyUI (and `COMFYUI_PYTHON` to the interpreter that has its requirements).
+"""
+
+import json
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import linf_nodes as linf
+from linf_nodes.catalogue import NODES
+from linf_nodes.pictures import read_picture
+from linf_nodes.workflow import Preset, parse_graph
+
+from .comfyui_graph import api_graph
+from .comfyui_memory import output, peak
+from .comfyui_server import CHECKOUT, ROOT, Graph, Refused, Server, as_clone, node
+from .comfyui_socket import Listener
+from .tiny import write_models
+from .wheel import build_wheel, pip
+
+pytestmark = pytest.mark.skipif(not CHECKOUT, reason="COMFYUI_PATH names no checkout of ComfyUI")
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The pack as a clone, with two tiny random models in `models/linf` and a small `example.png`."""
+    base = tmp_path_factory.mktemp("clone")
+    for folder in ("models/linf", "custom_nodes", "elsewhere"):
+        (base / folder).mkdir(parents=True)
+    write_models(base / "models" / "linf")
+    shutil.copy(base / "models" / "linf" / "tiny.safetensors", base / "elsewhere" / "distant.safetensors")
+    with Server(base, as_clone, extra_models=base / "elsewhere") as started:
+        _example_picture(base / "input" / "example.png")
+        yield started
+
+
+@pytest.fixture
+def tiny(server: Server) -> linf.catalogue.types.LinfModel:  # type: ignore[name-defined]
+    return linf.load_model(str(server.base / "models" / "linf" / "tiny.safetensors"))
+
+
+def _example_picture(path: Path) -> None:
+    """A piece of a photograph, half of it transparent: Load Image gives its inverted alpha as the mask."""
+    picture = Image.open(ROOT / "docs" / "pictures" / "demo-lr.png").convert("RGB").crop((5, 3, 45, 40))
+    alpha = np.full((37, 40), 255, np.uint8)
+    alpha[:, 20:] = 0
+    picture.putalpha(Image.fromarray(alpha))
+    picture.save(path)
+
+
+def photograph(*shape: int) -> NDArray[np.float32]:
+    """Reproducible pixels `[b, h, w, c]`."""
+    return np.random.default_rng(7).random(shape, np.float32)
+
+
+def upscaling(source: dict[str, Any], model: str = "tiny", **options: Any) -> Graph:
+    return {
+        "1": source,
+        "2": node("LINFLoadModel", model=model),
+        "3": node("LINFUpscale", linf_model=["2", 0], image=["1", 0], **options),
+        "4": node("ProbeKeep", image=["3", 0], file="out.npy"),
+    }
+
+
+def chain(source: dict[str, Any], seed: int = 0, **options: Any) -> Graph:
+    return {
+        "1": source,
+        "2": node("LINFLoadModel", model="tiny"),
+        "3": node("LINFEncodeLr", linf_model=["2", 0], image=["1", 0]),
+        "4": node("LINFSampleLatent", features=["3", 0], seed=seed, **options),
+        "5": node("LINFFlowInverse", features=["3", 0], latent=["4", 0]),
+        "6": node("LINFCompose", texture=["5", 0], temperature=0.6, auto_temperature=False),
+        "7": node("ProbeKeep", image=["6", 0], file="chain.npy"),
+    }
+
+
+def by_core(model: Any, image: NDArray[np.float32], **options: Any) -> NDArray[np.float32]:
+    """What the package computes without ComfyUI, in the range that ComfyUI's pictures have."""
+    out = linf.upscale(model, torch.from_numpy(image).movedim(-1, 1), **options)
+    return np.asarray(out.movedim(1, -1).clamp(0, 1).numpy())
+
+
+# Loading, and what the frontend asks for
+
+
+def test_pack_loads_as_a_clone(server: Server) -> None:
+    assert "IMPORT FAILED" not in server.log
+    assert "Cannot import" not in server.log
+    found = server.get("/object_info")
+    assert set(NODES) <= set(found)
+    assert {found[i]["python_module"] for i in NODES} == {"custom_nodes.linf-nodes"}
+
+
+def test_import_is_quick(server: Server) -> None:
+    seconds = re.search(r"([\d.]+) seconds: .*linf-nodes", server.log)
+    assert seconds
+    assert float(seconds[1]) <= 1.5
+
+
+def test_saved_order_of_inputs_is_the_catalogue_s(server: Server) -> None:
+    for identity, known in NODES.items():
+        order = server.get(f"/object_info/{identity}")[identity]["input_order"]
+        assert [*order.get("required", ()), *order.get("optional", ())] == [i.name for i in known.inputs], identity
+
+
+def test_help_locales_and_templates_are_served(server: Server) -> None:
+    for identity in NODES:
+        assert server.read(f"/extensions/linf-nodes/docs/{identity}.md").startswith(b"# ")
+        assert server.read(f"/extensions/linf-nodes/docs/{identity}/picture.jpg")[:2] == b"\xff\xd8"
+    names = server.get("/i18n")
+    assert all(set(NODES) <= set(names[language]["nodeDefs"]) for language in ("en", "zh", "ja"))
+    assert set(server.get("/workflow_templates")["linf-nodes"]) == set(EXAMPLES)
+    for example in EXAMPLES:
+        assert server.read(f"/api/workflow_templates/linf-nodes/{example}.jpg")[:2] == b"\xff\xd8"
+
+
+def test_pack_loads_as_an_installed_wheel(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    pip("install", "--no-index", "--target", str(site), str(build_wheel(tmp_path)), folder=tmp_path)
+
+    def shim(packs: Path) -> None:
+        (packs / "linf").mkdir()
+        (packs / "linf" / "__init__.py").write_text("from linf_nodes.hosts.comfyui.pack import *\n")
+
+    with Server(tmp_path / "base", shim, {"PYTHONPATH": str(site)}) as server:
+        assert "IMPORT FAILED" not in server.log
+        source = server.put_array(photograph(1, 12, 14, 3))
+        server.run(upscaling(source, model="photo", scale=1.5))
+        assert server.array("out.npy").shape == (1, 18, 21, 3)
+
+
+# Every shipped graph
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_workflow_runs(server: Server, name: str) -> None:
+    saved = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text("utf-8"))
+    graph = api_graph(saved, server.get("/object_info"))
+    found = server.run(graph)
+    pictures = server.files(found)
+    assert pictures, "a graph that shows nothing teaches nothing"
+    for file in pictures:
+        assert np.asarray(Image.open(file)).std() > 5, "an empty picture"
+
+
+def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path: Path) -> None:
+    saved = json.loads((ROOT / "example_workflows" / "one-click.json").read_text("utf-8"))
+    graph = api_graph(saved, server.get("/object_info"))
+    (by_server,) = server.files(server.run(graph))
+    source = Image.open(server.base / "input" / "example.png").convert("RGB")
+    source.save(tmp_path / "in.png")
+    Preset.of(parse_graph(graph)).apply(read_picture(tmp_path / "in.png"), tmp_path / "out.png")
+    apart = np.abs(np.asarray(Image.open(by_server)).astype(int) - np.asarray(Image.open(tmp_path / "out.png")))
+    assert apart.max() <= 1, "Save Image truncates where linf rounds, nothing else"
+
+
+def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
+    source = node("LoadImage", image="example.png")
+    options = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}
+    server.run(upscaling(source, **options, mask=["1", 1]))
+    painted = server.array("out.npy")
+    server.run(upscaling(source, **options))
+    everywhere = server.array("out.npy")
+    server.run(upscaling(source, **options | {"temperature": 0.0}))
+    faithful = server.array("out.npy")
+    assert np.array_equal(painted[:, :, :38], faithful[:, :, :38])
+    assert np.allclose(painted[:, :, 42:], everywhere[:, :, 42:], atol=1e-6)
+    assert not np.allclose(everywhere, faithful, atol=1e-3)
+
+
+# The same pictures as the core's
+
+
+@pytest.mark.parametrize("tile", [0, 64])
+def test_one_click_is_the_chain_is_the_core(server: Server, tiny: Any, tile: int) -> None:
+    image = photograph(2, 90, 71, 3)
+    source = server.put_array(image)
+    options = {"scale": 2.37, "seed": (1 << 64) - 1}
+    server.run(upscaling(source, **options, temperature=0.6, auto_temperature=False, tile=tile))
+    server.run(chain(source, **options))
+    wanted = by_core(tiny, image, **options, temperature=0.6, auto_temperature=False)
+    assert wanted.shape == (2, 213, 168, 3)
+    assert np.abs(server.array("out.npy") - wanted).max() < 1e-6
+    assert np.abs(server.array("chain.npy") - wanted).max() < 1e-6
+
+
+@pytest.mark.parametrize("size", [{"scale": 1.5}, {"height": 33}, {"height": 40, "width": 61}, {"megapixels": 0.01}])
+def test_output_has_the_size_that_was_asked_for(server: Server, size: dict[str, Any]) -> None:
+    server.run(upscaling(server.put_array(photograph(1, 17, 23, 3)), **size))
+    h, w = server.array("out.npy").shape[1:3]
+    wanted = {"scale": (26, 35), "width": (40, 61), "height": (33, 45), "megapixels": (86, 116)}
+    assert (h, w) == wanted[list(size)[-1]]
+
+
+def test_nothing_shifts_the_colours(server: Server) -> None:
+    flat = np.broadcast_to(np.float32([0.2, 0.5, 0.7]), (1, 20, 24, 3)).copy()
+    server.run(upscaling(server.put_array(flat), model="photo", scale=3.3, temperature=0.0, auto_temperature=False))
+    assert np.abs(server.array("out.npy").mean((1, 2)) - flat[0, 0, 0]).max() < 2 / 255
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_channels_come_back(server: Server, tiny: Any, channels: int) -> None:
+    image = photograph(1, 11, 9, channels)
+    server.run(upscaling(server.put_array(image), scale=2.0))
+    assert np.abs(server.array("out.npy") - by_core(tiny, image, scale=2.0)).max() < 1e-6
+    assert server.array("out.npy").shape[-1] == channels
+
+
+def test_half_precision_input(server: Server, tiny: Any) -> None:
+    image = photograph(1, 11, 9, 3).astype(np.float16)
+    server.run(upscaling(server.put_array(image), scale=2.0))
+    assert np.abs(server.array("out.npy") - by_core(tiny, image.astype(np.float32), scale=2.0)).max() < 1e-6
+
+
+# Running: cache, progress, stop, memory
+
+
+def test_another_seed_runs_the_sampler_and_what_follows(server: Server) -> None:
+    source = server.put_array(photograph(1, 20, 20, 3))
+    server.run(chain(source, seed=1, scale=2.0))
+    first = server.array("chain.npy")
+    again = server.run(chain(source, seed=2, scale=2.0))
+    assert again.cached == {"1", "2", "3"}
+    assert not np.allclose(server.array("chain.npy"), first, atol=1e-3)
+    amount = chain(source, seed=2, scale=2.0)
+    amount["6"]["inputs"]["temperature"] = 0.1
+    assert server.run(amount).cached == {"1", "2", "3", "4", "5"}
+
+
+def _queue_long(server: Server, listener: Listener) -> str:
+    source = server.put_array(photograph(1, 1024, 1024, 3))
+    return server.submit(upscaling(source, model="photo", scale=2.0, seed=uuid.uuid4().int % 1000), listener.client)
+
+
+def test_stop_is_answered_within_a_second(server: Server) -> None:
+    with Listener(server.port, uuid.uuid4().hex) as listener:
+        prompt = _queue_long(server, listener)
+        _wait_for(listener, lambda m: isinstance(m, dict) and m["type"] == "executing" and m["data"]["node"] == "3")
+        time.sleep(2)
+        asked = time.monotonic()
+        server.post("/interrupt")
+        messages = listener.until_over(prompt)
+        seconds = time.monotonic() - asked
+    last = messages[-1]
+    assert isinstance(last, dict)
+    assert last["type"] == "execution_interrupted"
+    assert seconds <= 1.0
+    server.run(upscaling(server.put_array(photograph(1, 9, 9, 3)), scale=2.0, seed=3))
+
+
+def test_progress_and_previews_arrive(server: Server) -> None:
+    source = server.put_array(photograph(1, 200, 150, 3))
+    with Listener(server.port, uuid.uuid4().hex) as listener:
+        prompt = server.submit(upscaling(source, scale=2.0, tile=64, seed=11), listener.client)
+        messages = listener.until_over(prompt)
+    steps = [
+        m["data"] for m in messages if isinstance(m, dict) and m["type"] == "progress" and m["data"]["node"] == "3"
+    ]
+    assert len(steps) >= 6
+    assert [s["value"] for s in steps] == sorted(s["value"] for s in steps)
+    assert steps[-1]["value"] == steps[-1]["max"]
+    assert any(isinstance(m, bytes) and b"\xff\xd8\xff" in m[:64] for m in messages), "no JPEG came"
+
+
+def _wait_for(listener: Listener, wanted: Callable[[Any], bool]) -> None:
+    while not wanted(listener.next()):
+        pass
+
+
+def _report(server: Server, **options: Any) -> str:
+    found = server.run({"1": node("LINFModelCache", **options)})
+    return str(found.outputs["1"]["text"][0])
+
+
+def test_two_load_nodes_hold_one_copy(server: Server) -> None:
+    _report(server, release=True)
+    source = server.put_array(photograph(1, 9, 9, 3))
+    graph = upscaling(source, scale=2.0)
+    graph["5"] = node("LINFLoadModel", model="tiny")
+    graph["6"] = node("LINFUpscale", linf_model=["5", 0], image=["1", 0], scale=3.0)
+    graph["7"] = node("ProbeKeep", image=["6", 0], file="other.npy")
+    server.run(graph)
+    lines = _report(server).splitlines()
+    assert len([line for line in lines if line.startswith("tiny ")]) == 1
+    assert len([line for line in lines if line.startswith("ComfyUI holds tiny ")]) == 1
+
+
+def test_unloading_models_leaves_a_server_that_works(server: Server) -> None:
+    source = server.put_array(photograph(1, 9, 9, 3))
+    server.run(upscaling(source, scale=2.0, seed=21))
+    first = server.array("out.npy")
+    server.post("/free", {"unload_models": True, "free_memory": True})
+    time.sleep(1.5)  # the server frees between two prompts, within a second
+    again = server.run(upscaling(source, scale=2.0, seed=21))
+    assert not again.cached
+    assert np.array_equal(server.array("out.npy"), first)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
+def test_one_click_holds_little_more_than_its_output(server: Server) -> None:
+    window = peak(server, 700, 2.0, "tiny") - output(700, 2.0)  # one whole tile; the allocator keeps some of it
+    assert peak(server, 1300, 2.0, "tiny") <= 1.2 * output(1300, 2.0) + window
+
+
+# Models
+
+
+def test_a_new_model_file_appears_without_a_restart(server: Server, tmp_path: Path) -> None:
+    folder = server.base / "models" / "linf"
+    write_models(tmp_path)
+    assert "fresh" not in _models(server)
+    shutil.copy(tmp_path / "tiny.safetensors", folder / "fresh.safetensors")
+    assert "fresh" in _models(server)
+    source = server.put_array(photograph(1, 9, 9, 3))
+    server.run(upscaling(source, model="fresh", scale=2.0))
+    (folder / "fresh.safetensors").unlink()
+    assert "fresh" not in _models(server)
+    error = server.fail(upscaling(source, model="fresh", scale=2.0, seed=5))
+    assert "fresh" in error
+    assert str(folder) in error, "where to put it"
+
+
+def test_other_folders_of_models_are_respected(server: Server) -> None:
+    assert "distant" in _models(server), "extra_model_paths.yaml lists its folder"
+    server.run(upscaling(server.put_array(photograph(1, 9, 9, 3)), model="distant", scale=2.0))
+
+
+def _models(server: Server) -> list[str]:
+    kind, *options = server.get("/object_info/LINFLoadModel")["LINFLoadModel"]["input"]["optional"]["model"]
+    return list(kind if isinstance(kind, list) else options[0]["options"])
+
+
+# Bad input: said in a sentence, and the server goes on
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"model": "nowhere"}, "nowhere"),
+        ({"scale": 33.0}, "33"),
+        ({"height": 1 << 20, "width": 1 << 20}, "1048576"),
+        ({"height": 3}, "3"),
+        ({"latent": "prior"}, "prior"),
+    ],
+)
+def test_what_cannot_be_done_is_said(server: Server, options: dict[str, Any], said: str) -> None:
+    error = server.fail(upscaling(server.put_array(photograph(1, 9, 9, 3)), **options))
+    assert said in error
+    assert "Traceback" not in error.partition("exception_message")[0]
+
+
+def test_a_foreign_weights_file_is_named(server: Server) -> None:
+    from safetensors.torch import save_file
+
+    foreign = server.base / "models" / "linf" / "foreign.safetensors"
+    save_file({"some.weight": torch.zeros(3)}, foreign)
+    error = server.fail(upscaling(server.put_array(photograph(1, 9, 9, 3)), model="foreign"))
+    foreign.unlink()
+    assert "foreign" in error
+
+
+def test_an_empty_batch_is_refused(server: Server) -> None:
+    assert "empty" in server.fail(upscaling(server.put_array(photograph(0, 9, 9, 3))))
+
+
+def test_a_latent_of_another_model_or_grid_is_refused_with_both_names(server: Server) -> None:
+    source = server.put_array(photograph(1, 12, 12, 3))
+    graph = chain(source, scale=2.0)
+    graph["8"] = node("LINFLoadModel", model="learned")
+    graph["9"] = node("LINFEncodeLr", linf_model=["8", 0], image=["1", 0])
+    graph["5"]["inputs"]["features"] = ["9", 0]
+    assert re.search(r"latent was made with the model .*learned", server.fail(graph))
+    graph["8"]["inputs"]["model"] = "tiny"
+    graph["10"] = server.put_array(photograph(1, 13, 12, 3))
+    graph["9"]["inputs"]["image"] = ["10", 0]
+    error = server.fail(graph)
+    assert "(12, 12)" in error
+    assert "(13, 12)" in error
+
+
+def test_a_latent_survives_a_file(server: Server) -> None:
+    source = server.put_array(photograph(1, 12, 12, 3))
+    server.run(
+        chain(source, seed=4, scale=2.0)
+        | {"8": node("LINFSaveLatent", features=["3", 0], latent=["4", 0], path="z.safetensors")}
+    )
+    drawn = server.array("chain.npy")
+    graph = chain(source)
+    graph["4"] = node("LINFLoadLatent", path="z.safetensors")
+    server.run(graph)
+    assert np.abs(server.array("chain.npy") - drawn).max() < 1e-6
+
+
+def test_a_preset_that_was_saved_gives_the_same_picture(server: Server) -> None:
+    graph = upscaling(node("LoadImage", image="example.png"), scale=2.0, seed=8)
+    graph["5"] = node("LINFSavePreset", image=["3", 0], name="mine")
+    server.run(graph)
+    wanted = server.array("out.npy")
+    graph = {"1": graph["1"], "2": node("LINFRunPreset", image=["1", 0], preset="mine")}
+    server.run(graph | {"3": node("ProbeKeep", image=["2", 0], file="preset.npy")})
+    assert np.abs(server.array("preset.npy") - wanted).max() < 1e-6
+
+
+def test_a_wire_of_another_kind_is_refused_before_running(server: Server) -> None:
+    graph = chain(server.put_array(photograph(1, 9, 9, 3)))
+    graph["5"]["inputs"]["latent"] = ["3", 0]
+    with pytest.raises(Refused, match="LINF_FEATURES"):
+        server.submit(graph)
