@@ -1,0 +1,144 @@
+"""The preview: a layer over the current view that follows the fields."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from ...errors import LinfError
+from .options import Options, Scope, Target
+from .outputs import selection_kept
+from .placement import Place, looks, transform
+from .preview import MOST, Held, hold
+from .request import Request, request_of, start_of
+from .source import Source
+from .work import volume_of
+from .worker import Failed, Job
+
+NAME = "LINF preview"
+REST = 250  # ms without a change before the network is asked again
+
+Wanted = Callable[[], tuple[Source, Options]]
+
+
+class Live(QObject):
+    """Keeps a preview layer up to date. Temperature and strength are redrawn from what is held, without the network;
+    anything else is computed in a thread once the fields and the view have come to rest.
+
+    Parameters
+    ----------
+    wanted
+        Gives the source and the options of this moment; it may raise `LinfError`.
+    """
+
+    said = Signal(str, bool)
+
+    def __init__(self, viewer: Any, wanted: Wanted, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer, self._wanted = viewer, wanted
+        self._on = False
+        self._held: Held | None = None
+        self._key: Any = None
+        self._layer: Any = None
+        self._job: Job | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REST)
+        self._timer.timeout.connect(self._compute)
+
+    def turn(self, on: bool) -> None:
+        """Begin, or end and remove the layer."""
+        self._on = on
+        if on:
+            self.follow()
+            return
+        self._stop()
+        self._held = self._key = None
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def owns(self, layer: Any) -> bool:
+        """Whether a layer is the preview, which is no layer to be enlarged."""
+        return bool(layer.metadata.get(NAME))
+
+    def follow(self) -> None:
+        """A field, the view or the plane has changed."""
+        if not self._on:
+            return
+        with contextlib.suppress(LinfError):  # said when the preview is computed
+            source, options = self._wanted()
+            if self._held is not None and _decides(source, options) == self._key[:2]:
+                self._redraw(options)
+        self._timer.start()
+
+    def _compute(self) -> None:
+        try:
+            source, options = self._wanted()
+            request = self._request(source, options)
+        except LinfError as error:
+            self.said.emit(str(error), True)
+            return
+        if request.view is None or request.index is None:
+            return
+        key = (*_decides(source, options), request.index, request.view)
+        if key == self._key and self._held is not None:
+            return
+        self._stop()
+        view, index = request.view, request.index
+        self._job = job = Job(lambda _: hold(volume_of(request), index, view), self)
+        job.ended.connect(lambda value: self._arrived(job, value, request, key))
+        job.start()
+
+    def _request(self, source: Source, options: Options) -> Request:
+        """The middle of the view, where the view is larger than what is held."""
+        only = replace(options, scope=Scope.VIEW, target=Target.LAYER, samples=1, mean=False, uncertainty=False)
+        request = request_of(source, only, self._viewer)
+        if request.view is None:
+            return request
+        view = request.view.middle(MOST)
+        place = Place.of(source.ndim, (source.y, source.x), request.ratio, start_of(source, request.index, view))
+        return replace(request, view=view, placed=transform(source.layer, place))
+
+    def _arrived(self, job: Job, value: Any, request: Request, key: Any) -> None:
+        if not isalive(self) or job is not self._job:
+            return
+        self._job = None
+        if isinstance(value, Failed):
+            self.said.emit(value.text, not value.by_user)
+            return
+        self._held, self._key = value, key
+        with contextlib.suppress(LinfError):
+            self._show(value.shown(value.amount(self._wanted()[1])), request)
+
+    def _redraw(self, options: Options) -> None:
+        if self._held is not None and self._layer is not None and self._layer in self._viewer.layers:
+            self._layer.data = self._held.shown(self._held.amount(options))
+
+    def _show(self, data: Any, request: Request) -> None:
+        """A new layer for every rectangle: placing an old one anew would draw it several times on the way."""
+        old = self._layer
+        with selection_kept(self._viewer):
+            self._layer = self._viewer.add_image(data, **self._options(request))
+            if old is not None and old in self._viewer.layers:
+                self._viewer.layers.remove(old)
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        return {"name": NAME, "metadata": {NAME: True}, **looks(request.source.layer), **request.placed}
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+
+def _decides(source: Source, options: Options) -> tuple[Any, ...]:
+    """What the held parts depend on beside the view; the amounts are left out."""
+    still = replace(
+        options, temperature=0.0, auto_temperature=True, strength=1.0, mean=False, samples=1, uncertainty=False
+    )
+    return id(source.data), replace(still, scope=Scope.VIEW, target=Target.LAYER)

@@ -1,0 +1,108 @@
+"""The plugin's manifest, written from the catalogue: `python -m linf_nodes.hosts.napari.manifest`.
+
+A test compares `plugin_manifest/napari.yaml` with it, so that a new node is one function and no line of yaml.
+"""
+
+from typing import Any
+
+from ...catalogue import NODES, Node
+from .samples import TITLES
+from .schema import has_widget, is_filter
+from .settings import PLUGIN, page
+
+Entry = dict[str, Any]
+
+_HERE = __package__
+_SUBMENU = "linf_nodes_layers"
+_MENU = "napari/layers/filter"
+_MAIN, _PRESET = "LINF Super-Resolution", "Run Preset"
+
+
+def manifest() -> Entry:
+    """The manifest as npe2 reads it."""
+    return {
+        "name": PLUGIN,
+        "display_name": "LINF",
+        "visibility": "public",
+        "schema_version": "0.3.0",
+        "categories": ["Image Processing", "Transformations", "Utilities"],
+        "contributions": {
+            "commands": [*_own_commands(), *(_command(n) for n in NODES.values()), *_widget_commands()],
+            "widgets": [*_own_widgets(), *(_widget(n) for n in NODES.values() if has_widget(n))],
+            "menus": _menus(),
+            "submenus": [{"id": _SUBMENU, "label": "LINF"}],
+            "sample_data": [{"command": _id(key), "key": key, "display_name": text} for key, text in TITLES.items()],
+            "readers": [
+                {
+                    "command": _id("read_result"),
+                    "filename_patterns": ["*.ome.zarr", "*.ome.tif", "*.ome.tiff"],
+                    "accepts_directories": True,
+                }
+            ],
+            "configurations": page(),
+        },
+    }
+
+
+def text() -> str:
+    """`plugin_manifest/napari.yaml`."""
+    import yaml  # type: ignore[import-untyped]
+
+    head = f"# Written by `python -m {_HERE}.manifest`; a test compares.\n"
+    return f"{head}{yaml.safe_dump(manifest(), sort_keys=False, allow_unicode=True, width=110)}"
+
+
+def _id(name: str) -> str:
+    return f"{PLUGIN}.{name}"
+
+
+def _own_commands() -> list[Entry]:
+    own = [
+        ("super_resolution", _MAIN, "dock:SuperResolution"),
+        ("run_preset", "Run a preset on layers", "run_preset:run_preset"),
+        ("run_preset_widget", _PRESET, "run_preset:run_preset_widget"),
+        ("read_result", "Read OME-Zarr and OME-TIFF", "reader:get_reader"),
+        *((key, title, f"samples:{key}") for key, title in TITLES.items()),
+    ]
+    return [{"id": _id(name), "title": title, "python_name": f"{_HERE}.{place}"} for name, title, place in own]
+
+
+def _command(node: Node) -> Entry:
+    """A node as a command. Where it needs more than the active layer it is for scripts and other plugins."""
+    enabled = "active_layer_type == 'image'" if is_filter(node) else "False"
+    return {
+        "id": _id(node.name),
+        "title": node.title,
+        "python_name": f"{_HERE}.commands:{node.name}",
+        "enablement": enabled,
+    }
+
+
+def _widget_commands() -> list[Entry]:
+    nodes = [n for n in NODES.values() if has_widget(n)]
+    return [
+        {"id": _id(f"{n.name}_widget"), "title": n.title, "python_name": f"{_HERE}.widgets:{n.name}"} for n in nodes
+    ]
+
+
+def _own_widgets() -> list[Entry]:
+    return [
+        {"command": _id("super_resolution"), "display_name": _MAIN},
+        {"command": _id("run_preset_widget"), "display_name": _PRESET, "autogenerate": True},
+    ]
+
+
+def _widget(node: Node) -> Entry:
+    return {"command": _id(f"{node.name}_widget"), "display_name": node.title, "autogenerate": True}
+
+
+def _menus() -> Entry:
+    layered = [n for n in NODES.values() if has_widget(n) and n.inputs and any(i.socket for i in n.inputs)]
+    names = ["super_resolution", "run_preset_widget", *(f"{n.name}_widget" for n in layered)]
+    return {_MENU: [{"submenu": _SUBMENU}], _SUBMENU: [{"command": _id(name)} for name in names]}
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(text())

@@ -1,0 +1,86 @@
+"""Which model, and how much of its texture."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox
+from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
+
+from .box import Box, choose, fill
+
+_LATENTS = (("learned if there is one", "auto"), ("learned prior", "prior"), ("drawn", "noise"))
+
+
+class ModelBox(Box):
+    """Model, latent, temperature or strength, and seed."""
+
+    def __init__(self) -> None:
+        super().__init__("Model")
+        self.model, self.latent, self.prior = QComboBox(), QComboBox(), QComboBox()
+        fill(self.model, [("photo", "photo")])
+        fill(self.latent, _LATENTS)
+        fill(self.prior, [("the model's own", "auto"), ("none", "none")])
+        self.temperature, self.strength = _slider(0.5), _slider(1.0)
+        self.auto = QCheckBox("auto")
+        self.auto.setChecked(True)
+        self.seed = QLargeIntSpinBox()
+        self.seed.setRange(0, (1 << 64) - 1)
+        self.row("Model", [self.model], ["model"])
+        self.row("Texture", [self.latent], ["latent"])
+        self.row("Prior", [self.prior], ["prior"])
+        self.row("Temperature", [self.temperature, self.auto], ["temperature"])
+        self.auto.setToolTip("")
+        self.named["auto_temperature"] = [self.auto]
+        self.named["temperature"].remove(self.auto)
+        self.row("Strength", [self.strength], ["strength"])
+        self.row("Seed", [self.seed], ["seed"])
+        for signal in (*(c.currentIndexChanged for c in (self.model, self.latent, self.prior)), self.auto.toggled):
+            signal.connect(self._changed)
+        for signal in (self.temperature.valueChanged, self.strength.valueChanged, self.seed.valueChanged):
+            signal.connect(self._changed)
+        self._changed()
+
+    def show_models(self, names: Iterable[str]) -> None:
+        """Offer models, and each as a prior's file."""
+        fill(self.model, [(n, n) for n in names])
+        fill(self.prior, [("the model's own", "auto"), ("none", "none"), *((f"of {n}", n) for n in names)])
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "model": self.model.currentData() or "photo",
+            "prior": self.prior.currentData(),
+            "latent": self.latent.currentData(),
+            "temperature": round(self.temperature.value(), 4),
+            "auto_temperature": self.auto.isChecked(),
+            "strength": round(self.strength.value(), 4),
+            "seed": int(self.seed.value()),
+        }
+
+    def show_values(self, values: dict[str, Any]) -> None:
+        """Show some or all of the values; a model or prior that is not in the list, a path say, is added to it."""
+        for name, combo in (("model", self.model), ("prior", self.prior), ("latent", self.latent)):
+            if name in values:
+                if combo.findData(values[name]) < 0:
+                    combo.addItem(str(values[name]), values[name])
+                choose(combo, values[name])
+        for name, field in (("temperature", self.temperature), ("strength", self.strength), ("seed", self.seed)):
+            if name in values:
+                field.setValue(values[name])
+        if "auto_temperature" in values:
+            self.auto.setChecked(values["auto_temperature"])
+
+    def _changed(self) -> None:
+        self.temperature.setEnabled(not self.auto.isChecked() and self.latent.currentData() != "prior")
+        self.auto.setEnabled(self.latent.currentData() != "prior")
+        self.strength.setEnabled(self.latent.currentData() != "noise")
+        self.changed.emit()
+
+
+def _slider(value: float) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 2)
+    slider.setSingleStep(0.01)  # type: ignore[arg-type]  # its own annotation is the integer slider's
+    slider.setDecimals(2)
+    slider.setValue(value)
+    return slider
