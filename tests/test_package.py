@@ -10,12 +10,13 @@ import textwrap
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import linf_nodes
+
+from .wheel import build_wheel, pip
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "linf_nodes"
@@ -31,7 +32,7 @@ BELOW = {
     "models": set(),
     "pictures": set(),
     "pipeline": {"models"},
-    "catalogue": {"models", "pipeline"},
+    "catalogue": {"models", "pipeline", "pictures"},
     "workflow": {"models", "pipeline", "catalogue", "pictures"},
     "training": {"models", "pipeline", "pictures"},
     "evaluation": {"models", "pipeline", "pictures"},
@@ -231,25 +232,7 @@ def test_clone_in_custom_nodes_works_under_another_name() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of a clean copy, built with the setuptools at hand: no network."""
-    if int(metadata.version("setuptools").partition(".")[0]) < 77:
-        pytest.skip("setuptools is older than 77: install the extra dev")
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "copy"
-    copy.mkdir()
-    for name in ("linf_nodes", "weights", "plugin_manifest"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
-    pip("wheel", ".", "--no-build-isolation", "-w", str(folder), folder=copy)
-    return next(folder.glob("*.whl"))
-
-
-def pip(*arguments: str, folder: Path) -> None:
-    env = {**os.environ, "PIP_QUIET": "1", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    command = [sys.executable, "-m", "pip", *arguments]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_wheel_carries_everything(wheel: Path) -> None:
