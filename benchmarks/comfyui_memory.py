@@ -2,8 +2,8 @@
 
     COMFYUI_PATH=... [COMFYUI_PYTHON=...] python benchmarks/comfyui_memory.py [--side 2048] [--scale 2] [--model photo]
 
-The limit is 1.2 times the output's bytes, plus one window. The window is what a picture of one tile needs beyond its
-own output, measured in the same server. Linux only.
+The limit is 1.2 times the output's bytes, plus one window. The window is what one tile, with what it sees
+around it, needs beyond its own output, measured in the same server. Linux only.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from linf_nodes.pipeline.render import AUTO_TILE  # noqa: E402
-from tests.comfyui_memory import output, peak  # noqa: E402
+from linf_nodes import load_model  # noqa: E402
+from tests.comfyui_memory import output, peak, window  # noqa: E402
 from tests.comfyui_server import CHECKOUT, Server, as_clone  # noqa: E402
 
 
@@ -30,11 +30,11 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), as_clone) as server:
         peak(server, 64, args.scale, args.model)  # what is loaded once
-        window = peak(server, AUTO_TILE, args.scale, args.model) - output(AUTO_TILE, args.scale)
+        tile = window(server, args.scale, args.model, load_model(args.model).halo)
         found = peak(server, args.side, args.scale, args.model)
     result = output(args.side, args.scale)
-    limit = 1.2 * result + window
-    print(f"output {result:.0f} MB, window {window:.0f} MB, limit {limit:.0f} MB; held beyond the input {found:.0f} MB")
+    limit = 1.2 * result + tile
+    print(f"output {result:.0f} MB, window {tile:.0f} MB, limit {limit:.0f} MB; held beyond the input {found:.0f} MB")
     return 0 if found <= limit else 1
 
 

@@ -1,5 +1,8 @@
 """Which device and precision to compute in, and what to do when memory runs out."""
 
+import ctypes
+import sys
+
 import torch
 
 from ..errors import BadValue
@@ -42,3 +45,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()  # the words of MPS and of other backends; of the CPU allocator on Linux, on Windows
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, RuntimeError) and any(w in text for w in words)
+
+
+def trim_heap() -> None:
+    """Give back to Linux what its allocator only keeps: after blocks of many sizes that is as much as a block needs."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
+        if trim is not None:
+            trim(0)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from .device import trim_heap
 from .features import Features, check_image
 from .latent import Latent
 from .render import Amount, Progress, plan_for, stream
@@ -28,6 +29,7 @@ def upscale(
     for item in range(len(out)):
         for pixels, picture in stream(features, latent, item, amount, plan):
             out[item, :, slice(*pixels.rows), slice(*pixels.cols)] = picture
+            trim_heap()
             done += picture[0].numel()
             if progress is not None:
                 progress(round(total * done / whole), total, picture)
