@@ -91,8 +91,8 @@ def pattern_excess(picture: Tensor, target: Tensor) -> Tensor:
     """By how much pictures `[b, 3, n, n]`, n >= WINDOW, show regular patterns that their targets do not have.
 
     Power spectra of half-overlapping Hann windows, per channel; the mean over windows and frequencies of the squared
-    log of what stands above the target's strongest frequency nearby (NEARBY bins to each side), and above half a grey
-    level in 255. Texture passes wherever the target has some of about its frequency; a screen of dots is a peak.
+    log of what stands above the target's strongest frequency nearby (NEARBY bins to each side), and above a wave of
+    one grey level in 255. Texture passes where the target has some of about its frequency; a screen of dots is a peak.
     Distances of features or pixels hardly notice such patterns, the eye does at once.
     """
     found, wanted = _power(picture), _power(target)
