@@ -11,7 +11,12 @@ from PIL import Image
 import linf_nodes
 from linf_nodes.workflow import Preset, presets, read_graph
 
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "demo-lr.png"
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "docs" / "pictures" / "demo-lr.png"
+OTHERS = {
+    "poster-exact-size": ROOT / "docs" / "pictures" / "demo-hr.png",  # from 64 pixels it would be 54 times
+    "microscopy-nyquist": ROOT / "docs" / "pictures" / "nuclei-lr.png",
+}
 SHOWN = 384  # pixels of the result's width
 
 
@@ -29,7 +34,7 @@ def beside(small: Path, large: Path) -> Image.Image:
 def main(out: Path, pictures: dict[str, Path]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, path in presets(out).items():
-        small, large = pictures.get(name, PICTURE), out / f"preset-{name}.png"
+        small, large = (OTHERS | pictures).get(name, PICTURE), out / f"preset-{name}.png"
         Preset.of(read_graph(path)).apply(linf_nodes.read_picture(small), large)
         beside(small, large).save(large.with_suffix(".jpg"), quality=88)
         large.unlink()

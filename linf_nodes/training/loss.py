@@ -90,20 +90,26 @@ def prior_terms(
 def pattern_excess(picture: Tensor, target: Tensor) -> Tensor:
     """By how much pictures `[b, 3, n, n]`, n >= WINDOW, show regular patterns that their targets do not have.
 
-    Power spectra of half-overlapping Hann windows, per channel; the mean over windows and frequencies of the squared
-    log of what stands above the target's strongest frequency nearby (NEARBY bins to each side), and above a wave of
-    one grey level in 255. Texture passes where the target has some of about its frequency; a screen of dots is a peak.
-    Distances of features or pixels hardly notice such patterns, the eye does at once.
+    Power spectra of half-overlapping Hann windows, per channel: the mean over frequencies of the squared log of what
+    stands above the target's strongest frequency nearby (NEARBY bins to each side), and above a wave of one grey level
+    in 255. Once window by window, and once of the crop's mean spectrum, where faint patterns rise out of the texture.
+    Texture passes where the target has some of about its frequency; a screen of dots is a peak. Distances of features
+    or pixels hardly notice such patterns, the eye does at once.
     """
     found, wanted = _power(picture), _power(target)
+    return _excess(found.flatten(0, 1), wanted.flatten(0, 1)) + _excess(found.mean(1), wanted.mean(1))
+
+
+def _excess(found: Tensor, wanted: Tensor) -> Tensor:
     near = F.max_pool2d(F.pad(wanted, (NEARBY,) * 4, mode="circular"), 2 * NEARBY + 1, stride=1)
     excess: Tensor = ((found + GREY) / (near + GREY)).log().clamp(min=0).square().mean()
     return excess
 
 
 def _power(picture: Tensor) -> Tensor:
-    """`[b * 3 * windows, WINDOW, WINDOW]`: a wave of amplitude a gives a^2 / 4 at its frequency."""
-    flat = F.unfold(picture.flatten(0, 1)[:, None], WINDOW, stride=WINDOW // 2).mT.reshape(-1, WINDOW, WINDOW)
+    """`[b * 3, windows, WINDOW, WINDOW]`: a wave of amplitude a gives a^2 / 4 at its frequency."""
+    flat = F.unfold(picture.flatten(0, 1)[:, None], WINDOW, stride=WINDOW // 2).mT
+    flat = flat.reshape(*flat.shape[:2], WINDOW, WINDOW)
     hann = torch.hann_window(WINDOW, periodic=False, device=picture.device)
     window = hann[:, None] * hann
     power: Tensor = torch.fft.fft2((flat - flat.mean((-2, -1), keepdim=True)) * window / window.sum()).abs().square()
