@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ...atomic import atomic_write
-from ...catalogue.node import Input, Node
+from ...catalogue.node import Node
 from ...catalogue.table import input_table
 from .host_nodes import every_node
-from .schema import HIDDEN, node_fields, output_fields
+from .schema import node_fields, output_fields, visible
 
 MARK = "\n## Inputs and outputs\n"  # a help page's own text ends here
 
@@ -21,13 +21,8 @@ MARK = "\n## Inputs and outputs\n"  # a help page's own text ends here
 def help_page(node: Node, page: str) -> str:
     """A help page with its table as the catalogue has it now."""
     outputs = ", ".join(f"**{fields['display_name']}** ({kind})" for kind, fields in output_fields(node)) or "none"
-    table = input_table(replace(node, inputs=seen_inputs(node)))
+    table = input_table(replace(node, inputs=tuple(visible(node))))
     return "\n".join([page.split(MARK)[0].rstrip("\n") + "\n" + MARK, table, f"Outputs: {outputs}.", ""])
-
-
-def seen_inputs(node: Node) -> tuple[Input, ...]:
-    """Those that a user sees."""
-    return tuple(i for i in node.inputs if i.kind not in HIDDEN)
 
 
 def english() -> dict[str, Any]:
@@ -41,7 +36,7 @@ def _names(node: Node) -> dict[str, Any]:
         "display_name": told["display_name"],
         "description": told["description"],
         "inputs": {
-            i.name: {"name": i.name.replace("_", " "), "tooltip": i.options["tooltip"]} for i in seen_inputs(node)
+            i.name: {"name": i.name.replace("_", " "), "tooltip": i.options["tooltip"]} for i in visible(node)
         },
         "outputs": {str(k): {"name": f["display_name"]} for k, (_, f) in enumerate(output_fields(node))},
     }
