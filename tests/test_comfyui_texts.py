@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from linf_nodes.hosts.comfyui.host_nodes import every_node
-from linf_nodes.hosts.comfyui.schema import output_fields
-from linf_nodes.hosts.comfyui.texts import english, help_page, seen_inputs
+from linf_nodes.hosts.comfyui.schema import output_fields, visible
+from linf_nodes.hosts.comfyui.texts import english, help_page
 
 ROOT = Path(__file__).parents[1]
 NODES = {n.id: n for n in every_node()}
@@ -41,7 +41,7 @@ def test_every_node_input_and_output_is_translated(language: str) -> None:
     for identity, node in NODES.items():
         told = found[identity]
         assert set(told) == {"display_name", "description", "inputs", "outputs"}
-        assert set(told["inputs"]) == {i.name for i in seen_inputs(node)}, identity
+        assert set(told["inputs"]) == {i.name for i in visible(node)}, identity
         assert set(told["outputs"]) == {str(k) for k, _ in enumerate(output_fields(node))}, identity
         assert all(set(i) == {"name", "tooltip"} for i in told["inputs"].values())
     assert all(leaf and not SPECIAL.search(leaf) for leaf in leaves(found))

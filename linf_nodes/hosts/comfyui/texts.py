@@ -35,9 +35,7 @@ def _names(node: Node) -> dict[str, Any]:
     return {
         "display_name": told["display_name"],
         "description": told["description"],
-        "inputs": {
-            i.name: {"name": i.name.replace("_", " "), "tooltip": i.options["tooltip"]} for i in visible(node)
-        },
+        "inputs": {i.name: {"name": i.name.replace("_", " "), "tooltip": i.options["tooltip"]} for i in visible(node)},
         "outputs": {str(k): {"name": f["display_name"]} for k, (_, f) in enumerate(output_fields(node))},
     }
 
