@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -391,21 +392,23 @@ def test_what_a_widget_cannot_do_is_said_in_a_sentence(
 def test_a_running_widget_can_be_cancelled(make_napari_viewer_proxy: Any, plugin: PluginManifest, qtbot: Any) -> None:
     from linf_nodes.hosts.napari import background
 
+    tiles = 10_000
     viewer = make_napari_viewer_proxy()
     viewer.add_layer(grey((50, 64, 64)))
     done = []
 
     def work(progress: Any) -> list[Any]:
-        for n in range(10**6):
-            progress(n, 10**6, None)
+        for n in range(tiles):
+            progress(n, tiles, None)
             done.append(n)
+            time.sleep(0.01)  # a tile; without it all could be done before the window looks
         return []
 
     job = background.start(viewer, "long", work)
     qtbot.waitUntil(lambda: bool(done), timeout=5000)
     job.cancel()
     qtbot.waitUntil(lambda: background.running() == 0, timeout=5000)
-    assert len(done) < 10**6
+    assert len(done) < tiles
 
 
 @needs_display

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from linf_nodes.models.spec import Spec, build_linf, build_prior
 from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
-from linf_nodes.training.card import licence_family
+from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.compiling import compile_chains, wanted
 from linf_nodes.training.crops import generator_of, random_crop
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
@@ -50,7 +51,7 @@ from linf_nodes.training.loss import (
     to_pictures,
     to_rows,
 )
-from linf_nodes.training.pack import Pack, load_pack
+from linf_nodes.training.pack import Pack, load_pack, picture_files
 from linf_nodes.training.prefetch import Prefetch
 from linf_nodes.training.preview import write_preview
 from linf_nodes.training.recipe import Recipe
@@ -704,6 +705,13 @@ def test_weights_to_start_from_bring_their_architecture(home: Path) -> None:
     assert torch.equal(ran.model.state_dict()["coef.bias"], start.linf_state["coef.bias"])
     with pytest.raises(BadValue, match="take the table out"):
         Run(recipe(home, MODEL.replace("hidden_dim = 16", "hidden_dim = 32")), CPU, start)
+
+
+def test_a_folder_named_twice_counts_double_and_is_credited_once(home: Path) -> None:
+    (home / "data" / "manifest.csv").write_text("file,licence,attribution\n0.png,CC-BY-4.0,Ann\n1.png,CC0,Bob\n")
+    once, twice = recipe(home, MODEL), replace(recipe(home, MODEL), data=("data", "data"))
+    assert len(picture_files(twice.folders())) == 2 * len(picture_files(once.folders()))
+    assert licences(twice) == licences(once) == {"CC BY": 1, "CC0 or public domain": 1}
 
 
 # The command

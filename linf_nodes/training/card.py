@@ -64,7 +64,7 @@ def _without_folders(recipe: Recipe) -> dict[str, Any]:
 
 def _rows(recipe: Recipe) -> list[dict[str, str]]:
     rows = []
-    for manifest in (folder / MANIFEST for folder in recipe.folders()):
+    for manifest in (folder / MANIFEST for folder in dict.fromkeys(recipe.folders())):
         if manifest.is_file():
             with manifest.open(newline="", encoding="utf-8") as file:
                 rows += [row for row in csv.DictReader(file) if row.get("licence")]
