@@ -47,6 +47,7 @@ from linf_nodes.training.loss import (
     pattern_excess,
     predict,
     prior_terms,
+    texture_deficit,
     texture_terms,
     to_pictures,
     to_rows,
@@ -248,13 +249,49 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
     assert terms["latent"] > 0
 
 
+def test_balanced_terms_are_relative_to_the_enlarged_lr_picture(home: Path) -> None:
+    model, batch = make_model(prior="unet"), GridSampler(pack(home), 1, 1, 48, 3, Scales((2.0, 2.0)))(0)
+    assert model.prior is not None
+    trunk = Trunk(tiny_trunk())
+    plain, balanced = (
+        prior_terms(
+            model.linf,
+            model.prior,
+            batch,
+            lambda a, b: perceptual_distance(trunk, a, b),
+            None,
+            texture=True,
+            pattern=True,
+            balanced=balanced,
+        )
+        for balanced in (False, True)
+    )
+    assert set(plain) == set(balanced) == {"l1", "perceptual", "pattern", "texture"}
+    unit = distance_in_numpy(tiny_trunk(), batch.base[0].numpy(), batch.hr[0].numpy()) + 0.05
+    for name, term in plain.items():
+        assert float(balanced[name]) == pytest.approx(float(term) / unit, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pattern": 1.0}, "too small for 'pattern'"),
+        ({"texture": 1.0}, "too small for 'texture'"),
+        ({"balanced": True}, "name a network as 'perceptual'"),
+    ],
+)
+def test_terms_of_a_prior_that_cannot_be(home: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadValue, match=message):
+        Run(recipe(home, PRIOR, **{"perceptual": (), **changes}), CPU)
+
+
 def test_a_pattern_is_a_frequency_that_stands_out() -> None:
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     target = picture(64, 64)
     assert float(pattern_excess(target, target)) == 0
     assert float(pattern_excess(0.7 * target + 0.1, target)) == 0  # neither less contrast nor brightness is a pattern
     smooth = 0.5 + 0.2 * torch.sin(x / 9).expand(1, 3, 64, 64)
-    assert float(pattern_excess(smooth + torch.cos(2.5 * x) / 510, smooth)) < 1e-3  # half a grey level: not seen
+    assert float(pattern_excess(smooth + torch.cos(2.5 * x) / 1020, smooth)) < 1e-3  # too faint
     for wave in (torch.cos(torch.pi * x), torch.cos(2 * torch.pi / 3 * (x + y)), torch.cos(2.2 * x - 0.9 * y)):
         found = [float(pattern_excess(smooth + a * wave, smooth)) for a in (0.01, 0.02, 0.04)]
         assert 0.01 < found[0] < found[1] < found[2]
@@ -263,22 +300,51 @@ def test_a_pattern_is_a_frequency_that_stands_out() -> None:
     assert float(pattern_excess(smooth + noise[0], smooth)) > 0.5
 
 
-def test_patterns_against_an_oracle() -> None:
-    found, wanted = picture(48, 48, batch=2).double(), picture(48, 48, batch=3)[1:].double()
+def test_missing_texture_counts_whatever_its_grains() -> None:
+    grains = torch.randn(3, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    smooth = 0.5 + 0.2 * torch.sin(torch.arange(64.0) / 9).expand(1, 3, 64, 64)
+    target = smooth + 0.04 * grains[0]
+    assert float(texture_deficit(target, target)) == 0
+    assert float(texture_deficit(smooth + 0.08 * grains[1], target)) < 1e-3  # more than enough
+    found = [float(texture_deficit(smooth + a * grains[1], target)) for a in (0.04, 0.02, 0.01, 0.0)]
+    assert found == sorted(found)
+    assert found[0] < 0.15 < 1 < found[1]
+    assert float(texture_deficit(smooth, smooth + grains[2] / 2550)) < 0.02  # a tenth of a grey level
+
+
+def windowed_power(x: NDArray[Any]) -> NDArray[Any]:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(32) / 31)
     window = np.outer(hann, hann)
+    power: NDArray[Any] = np.abs(np.fft.fft2((x - x.mean()) * window / window.sum())) ** 2
+    return power
 
-    def power(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        return np.abs(np.fft.fft2((x - x.mean()) * window / window.sum())) ** 2
+
+def windows_of(x: torch.Tensor, b: int, c: int) -> list[NDArray[Any]]:
+    return [windowed_power(x[b, c, i : i + 32, j : j + 32].numpy()) for i in (0, 16) for j in (0, 16)]
+
+
+def test_missing_texture_against_an_oracle() -> None:
+    found, wanted = picture(48, 48, batch=2).double(), picture(48, 48, batch=3)[1:].double()
+    noise = 2.25 / (255 * 32) ** 2
+    each = []
+    for b, c in itertools.product(range(2), range(3)):
+        for seen, true in zip(windows_of(found, b, c), windows_of(wanted, b, c), strict=True):
+            near, needed = (scipy.ndimage.uniform_filter(p, size=5, mode="wrap") for p in (seen, true))
+            each.append(np.mean(np.maximum(np.log((needed + noise) / (near + noise)), 0) ** 2))
+    assert float(texture_deficit(found, wanted)) == pytest.approx(np.mean(each), 1e-5)
+    assert np.mean(each) > 0.01
+
+
+def test_patterns_against_an_oracle() -> None:
+    found, wanted = picture(48, 48, batch=2).double(), picture(48, 48, batch=3)[1:].double()
 
     def excess(a: np.ndarray, b: np.ndarray) -> float:  # type: ignore[type-arg]
-        near, grey = scipy.ndimage.maximum_filter(b, size=5, mode="wrap"), (0.5 / 255) ** 2
-        return float(np.mean(np.maximum(np.log((a + grey) / (near + grey)), 0) ** 2))
+        near, wave = scipy.ndimage.maximum_filter(b, size=5, mode="wrap"), (0.25 / 255) ** 2
+        return float(np.mean(np.maximum(np.log((a + wave) / (near + wave)), 0) ** 2))
 
     alone, together = [], []
     for b, c in itertools.product(range(2), range(3)):
-        places = [(b, c, slice(y, y + 32), slice(x, x + 32)) for y in (0, 16) for x in (0, 16)]
-        seen, true = ([power(x[p].numpy()) for p in places] for x in (found, wanted))
+        seen, true = windows_of(found, b, c), windows_of(wanted, b, c)
         alone += [excess(s, t) for s, t in zip(seen, true, strict=True)]
         together.append(excess(np.mean(seen, 0), np.mean(true, 0)))
     assert float(pattern_excess(found, wanted)) == pytest.approx(np.mean(alone) + np.mean(together), 1e-5)

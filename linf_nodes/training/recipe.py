@@ -53,6 +53,8 @@ class Recipe:
     l1: float = 1.0
     latent: float = 0.0
     pattern: float = 0.0
+    texture: float = 0.0
+    balanced: bool = False
     perceptual: tuple[str, ...] = ()
     perceptual_weight: float = 0.025
     tau: float = 0.8

@@ -113,8 +113,11 @@ class PriorTask:
         _on(device, self.net)
         self.distance = _distance(recipe, device)
         self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
-        if recipe.pattern > 0 and recipe.hr < WINDOW:
-            raise BadValue(f"hr = {recipe.hr} is too small for 'pattern': choose {WINDOW} or more, or pattern = 0.")
+        for name in ("pattern", "texture"):
+            if getattr(recipe, name) > 0 and recipe.hr < WINDOW:
+                raise BadValue(f"hr = {recipe.hr} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
+        if recipe.balanced and self.distance is None:
+            raise BadValue("balanced = true compares with a perceptual distance: name a network as 'perceptual'.")
 
     def sampler(self, pack: Pack) -> Callable[[int], Any]:
         r = self.recipe
@@ -122,8 +125,8 @@ class PriorTask:
 
     def terms(self, batch: Any, step: int) -> Terms:
         r, distance = self.recipe, _moved(self.distance, step)
-        wanted = {"latent": r.latent > 0, "pattern": r.pattern > 0}
-        return prior_terms(self.linf, self.net, batch, distance, _autocast(r), **wanted)
+        wanted = {name: getattr(r, name) > 0 for name in ("latent", "pattern", "texture")}
+        return prior_terms(self.linf, self.net, batch, distance, _autocast(r), **wanted, balanced=r.balanced)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return prior_picture(self.linf, net, batch, _autocast(self.recipe))
@@ -151,6 +154,7 @@ def term_weights(recipe: Recipe) -> dict[str, float]:
         "nll": recipe.nll,
         "latent": recipe.latent,
         "pattern": recipe.pattern,
+        "texture": recipe.texture,
         "perceptual": recipe.perceptual_weight,
     }
 
