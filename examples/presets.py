@@ -6,6 +6,7 @@ Usage: presets.py OUT [PRESET=PICTURE ...]
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 import linf_nodes
@@ -20,11 +21,21 @@ OTHERS = {
 SHOWN = 384  # pixels of the result's width
 
 
+def shown(picture: Path, ends: np.ndarray) -> Image.Image:
+    """A picture as a screen has it; of grey with 16 bits, what lies between two values."""
+    opened = Image.open(picture)
+    if not opened.mode.startswith("I"):
+        return opened.convert("RGB")
+    values = (np.asarray(opened, np.float32) - ends[0]) / (ends[1] - ends[0])
+    return Image.fromarray((255 * values.clip(0, 1)).round().astype(np.uint8)).convert("RGB")
+
+
 def beside(small: Path, large: Path) -> Image.Image:
     """The small picture with its pixels visible, and the result, at one height."""
-    right = Image.open(large).convert("RGB")
+    ends = np.percentile(np.asarray(Image.open(small)), (0.1, 99.9))
+    right = shown(large, ends)
     right = right.resize((SHOWN, round(right.height * SHOWN / right.width)), Image.Resampling.LANCZOS)
-    left = Image.open(small).convert("RGB").resize(right.size, Image.Resampling.NEAREST)
+    left = shown(small, ends).resize(right.size, Image.Resampling.NEAREST)
     page = Image.new("RGB", (2 * SHOWN + 8, right.height), "white")
     page.paste(left, (0, 0))
     page.paste(right, (SHOWN + 8, 0))

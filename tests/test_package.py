@@ -172,6 +172,22 @@ def test_node_table_is_current() -> None:
     assert written == markdown(), "run: python -m linf_nodes.catalogue.table > docs/nodes.md"
 
 
+def test_published_models_of_the_docs_are_those_of_the_command_line() -> None:
+    from linf_nodes.hosts.cli.official import markdown
+
+    assert markdown() in (ROOT / "docs" / "models.md").read_text("utf-8")
+
+
+@needs_weights
+def test_bundled_models_have_cards_and_stay_small() -> None:
+    assert sum((ROOT / "weights" / name).stat().st_size for name in WEIGHTS) <= 40e6
+    listed = (ROOT / "docs" / "models.md").read_text("utf-8")
+    for name in WEIGHTS:
+        page = (ROOT / "weights" / name).with_suffix(".md").read_text("utf-8")
+        assert "linf evaluate" in page, "the card says with which command its numbers were measured"
+        assert f"../weights/{Path(name).stem}.md" in listed
+
+
 @needs_weights
 def test_readme_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)

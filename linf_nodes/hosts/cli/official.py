@@ -30,3 +30,12 @@ PUBLISHED = (
     Published("LTE", 0, "jaewon-lee-b/lte", False),
     Published("CLIT", 0, "jaroslaw1007/CLIT", False),
 )
+
+
+def markdown() -> str:
+    """The table of `docs/models.md`; a test compares."""
+    rows = ["| model | parameters | repositories on GitHub | here |", "| --- | --- | --- | --- |"]
+    for p in PUBLISHED:
+        size = f"{p.parameters / 1e6:.1f} M" if p.parameters else ""
+        rows.append(f"| {p.name} | {size} | {p.repository} | {p.note if p.supported else 'not yet'} |")
+    return "\n".join(rows)
