@@ -22,7 +22,7 @@ class ModelBox(Box):
         fill(self.latent, _LATENTS)
         fill(self.prior, [("the model's own", "auto"), ("none", "none")])
         self.temperature, self.strength = _slider(0.5), _slider(1.0)
-        self.auto = QCheckBox("auto")
+        self.auto = QCheckBox("auto: its card's best, or 0")
         self.auto.setChecked(True)
         self.seed = QLargeIntSpinBox()
         self.seed.setRange(0, (1 << 64) - 1)
@@ -71,7 +71,8 @@ class ModelBox(Box):
             self.auto.setChecked(values["auto_temperature"])
 
     def _changed(self) -> None:
-        self.temperature.setEnabled(not self.auto.isChecked() and self.latent.currentData() != "prior")
+        self.temperature.setVisible(not self.auto.isChecked())  # its number would not be the one that counts
+        self.temperature.setEnabled(self.latent.currentData() != "prior")
         self.auto.setEnabled(self.latent.currentData() != "prior")
         self.strength.setEnabled(self.latent.currentData() != "noise")
         self.changed.emit()
