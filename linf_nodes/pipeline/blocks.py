@@ -21,6 +21,10 @@ class Span(NamedTuple):
         """The run with a margin on both sides, clipped to `0..limit`."""
         return Span(max(0, self.start - margin), min(limit, self.stop + margin))
 
+    def shared(self, other: "Span") -> "Span":
+        """What two runs share; of negative size where that is nothing."""
+        return Span(max(self.start, other.start), min(self.stop, other.stop))
+
     def within(self, outer: "Span") -> slice:
         """Where this run lies inside `outer`."""
         return slice(self.start - outer.start, self.stop - outer.start)
@@ -43,6 +47,10 @@ class Block(NamedTuple):
     def grown(self, margin: int, limit: Size) -> "Block":
         """The rectangle with a margin on all sides, clipped to `limit`."""
         return Block(self.rows.grown(margin, limit[0]), self.cols.grown(margin, limit[1]))
+
+    def shared(self, other: "Block") -> "Block":
+        """What two rectangles share; of negative size where that is nothing."""
+        return Block(self.rows.shared(other.rows), self.cols.shared(other.cols))
 
     def within(self, outer: "Block") -> tuple[slice, slice]:
         """Where this rectangle lies inside `outer`."""

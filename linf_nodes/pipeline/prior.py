@@ -10,7 +10,7 @@ from .blocks import Block, Span
 from .cells import cells_of, interpolate
 from .grid import Grid
 from .scene import Scene, unfold
-from .texture import HALF, whiten
+from .texture import HALF, whiten_and_hold
 
 HALO = 48  # latents around a window, measured (docs/tiling.md)
 
@@ -49,15 +49,13 @@ def learned_latent(scene: Scene, residual: Tensor, block: Block) -> tuple[Tensor
             f"The model {scene.model.name!r} has no learned prior: draw the latent, or load a prior with it."
         )
     wide = block.grown(halo(prior), grid.patches)
-    held = scene.held_condition(wide)
     pixels = wide.pixels(grid)
     initial = interpolate(residual, grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols))
-    z = whiten(scene, wide, unfold(initial, grid.patch), held)
+    z, held = whiten_and_hold(scene, wide, unfold(initial, grid.patch), block)
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
     maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
     learned = prior(maps, lr.to(scene.model.dtype), window)[0].permute(1, 2, 0).float()
-    part = block.within(wide)
-    return learned[part], Condition(*(t[part] for t in held))
+    return learned[block.within(wide)], held
 
 
 def _lr_window(scene: Scene, block: Block, reach: int) -> tuple[Tensor, LatentWindow]:

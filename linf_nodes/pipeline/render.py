@@ -14,13 +14,12 @@ from .device import is_out_of_memory
 from .features import Features, has_alpha
 from .grid import Grid
 from .latent import Latent
-from .prior import halo
 from .scene import Scene
 from .texture import inverse, mean, mean_and_detail
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
-HELD_BYTES = 300e6  # of conditions that a learned prior keeps for one block
+HELD_BYTES = 150e6  # of conditions that a learned prior keeps for one block
 
 Progress = Callable[[int, int, Any], None]
 
@@ -45,7 +44,7 @@ def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:
     if latent.kind != "learned" or prior is None:
         return Plan.of(latent.grid, tile or AUTO_TILE)
     per_patch = 8 * len(features.model.linf.imnet.linears) * features.model.dim
-    most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5) - 2 * halo(prior))
+    most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5))
     return Plan.of(latent.grid, tile or AUTO_TILE, prior.align, most)
 
 

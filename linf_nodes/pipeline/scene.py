@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..errors import BadShape
 from ..models.flow import Condition
 from ..models.fourier import Corners, Workspace
 from ..models.swinir import SwinIR
@@ -72,18 +71,6 @@ class Scene:
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
                 yield run, linf.imnet.condition(linf.info(fields, phase, moved, work).float())
-
-    def held_condition(self, block: Block) -> Condition:
-        """The condition of a whole block, `[rows, cols, layers, d]`: 8 * layers * d bytes per patch."""
-        held: Condition | None = None
-        for run, condition in self.conditions(block):
-            if held is None:
-                held = Condition(*(t.new_empty(*block.size, *t.shape[1:]) for t in condition))
-            for whole, part in zip(held, condition, strict=True):
-                whole[run.within(block)] = part.view(*run.size, *part.shape[1:])
-        if held is None:
-            raise BadShape(f"The block {block} holds no patch.")
-        return held
 
     def base(self, pixels: Block) -> Tensor:
         """Bilinear enlargement `[3, r, c]` of the LR picture at a rectangle of output pixels."""

@@ -50,10 +50,33 @@ def deviation(scene: Scene, block: Block, held: Condition | None = None, grey: b
     return _picture(scene, block, _map(scene, block, push, z, held))
 
 
-def whiten(scene: Scene, block: Block, residual: Tensor, held: Condition | None = None) -> Tensor:
+def whiten(scene: Scene, block: Block, residual: Tensor) -> Tensor:
     """Latents `z = L^-1 (m - mu)`, `[rows, cols, d]`, of a texture `residual [rows, cols, d]` in picture units."""
     flow = scene.model.linf.imnet
-    return _map(scene, block, lambda c, q: flow(q, c)[0], residual / HALF, held)
+    return _map(scene, block, lambda c, q: flow(q, c)[0], residual / HALF, None)
+
+
+def whiten_and_hold(scene: Scene, block: Block, residual: Tensor, inner: Block) -> tuple[Tensor, Condition]:
+    """`whiten`, and on the way the condition `[rows, cols, layers, d]` of `inner`, a part of the block.
+
+    It is held in 8 * layers * d bytes for each patch of `inner`; what lies around is dropped at once.
+    """
+    flow = scene.model.linf.imnet
+    z = residual.new_empty(*block.size, scene.model.dim, device=scene.model.device)
+    held: Condition | None = None
+    for run, condition in scene.conditions(block):
+        part = run.within(block)
+        texture = (residual[part] / HALF).flatten(0, 1)
+        z[part] = flow(texture, condition)[0].view(*run.size, -1)
+        if held is None:
+            held = Condition(*(t.new_empty(*inner.size, *t.shape[1:]) for t in condition))
+        shared = run.shared(inner)
+        if min(shared.size) > 0:
+            for whole, t in zip(held, condition, strict=True):
+                whole[shared.within(inner)] = t.view(*run.size, *t.shape[1:])[shared.within(run)]
+    if held is None:
+        raise BadShape(f"The block {block} holds no patch.")
+    return z, held
 
 
 def _picture(scene: Scene, block: Block, textures: Tensor) -> Tensor:

@@ -60,6 +60,7 @@ class Plane:
     def __init__(self, volume: "Volume", index: Index, model: LinfModel, hold: bool = False):
         self.volume, self.index, self.model = volume, index, model
         self.grid = volume.grid(model)
+        self.frame = volume.axes.flat(index, volume.source.shape)  # also checks the index
         self.latent = self._latent()
         whole = self.latent.kind == "learned"  # a prior looks at what bilinear reduction loses of the whole plane
         self._hold = whole or (hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD)
@@ -104,8 +105,7 @@ class Plane:
             if model.prior is None:
                 raise BadValue(f"The model {model.name!r} has no learned prior: choose the latent noise, or auto.")
             return PriorLatent(self.grid, model.hash)
-        frame = self.volume.axes.flat(self.index, self.volume.source.shape)
-        return NoiseLatent(self.grid, model.hash, settings.seed, frame, dim=model.dim)
+        return NoiseLatent(self.grid, model.hash, settings.seed, self.frame, dim=model.dim)
 
     def _amount(self, window: Window, output: str) -> Amount:
         s = self.volume.settings

@@ -219,7 +219,7 @@ class Volume:
         for done, block in enumerate(blocks, 1):
             found = block.pixels(plane.grid)
             samples = plane.compute(block, output)
-            shared = Block(*(_both(a, b) for a, b in zip(found, pixels, strict=True)))
+            shared = found.shared(pixels)
             out[(slice(None), *shared.within(pixels))] = samples[(slice(None), *shared.within(found))]
             if progress is not None:
                 progress(done, len(blocks), (found, samples))
@@ -239,7 +239,3 @@ def estimate(volume: Volume, output: str = Output.SAMPLE) -> Estimate:
     planes = math.prod(volume.source.shape[a] for a in volume.axes.looped)
     size = math.prod(volume.shape) * volume.dtype_of(output).itemsize
     return Estimate(per_pixel * planes * volume.size[0] * volume.size[1], size)
-
-
-def _both(a: Span, b: Span) -> Span:
-    return Span(max(a.start, b.start), min(a.stop, b.stop))
