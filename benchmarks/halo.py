@@ -89,12 +89,12 @@ def prior_row(name: str, side: int) -> list[str]:
         start = grid.patches[0] // 2 // align * align
         block = Block(Span(start, start + 2 * align), Span(start, start + 2 * align))
         rows.append(f"| {name}, {draw} |")
-        scene, residual = Scene(net, picture, grid), priors.initial_residual(picture, grid)
+        scene = Scene(net, picture, grid)
         results = {}
         with torch.inference_mode():
             for halo in (*HALOS["prior"], side * 2):
                 priors.halo = lambda prior, h=halo: -(-h // prior.align) * prior.align  # type: ignore[misc]
-                z, held = priors.learned_latent(scene, residual, block)
+                z, held = priors.learned_latent(scene, block)
                 results[halo] = inverse(scene, block, z, held)
         whole = results.pop(side * 2)
         rows[-1] += "".join(f" {float((r - whole).abs().max()):.1e} |" for r in results.values())

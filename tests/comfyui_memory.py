@@ -24,7 +24,7 @@ def peak(server: Server, side: int, scale: float, model: str, tile: int = 0) -> 
     graph["3"] = node("LINFLoadModel", model=model)
     graph["4"] = node("LINFUpscale", linf_model=["3", 0], image=["1", 0], scale=scale, tile=tile)
     graph["5"] = node("ProbeKeep", image=["4", 0], file="out.npy")
-    assert "1" in server.run(graph).cached
+    assert "1" in server.run(graph, 1200).cached
     return _megabytes(process, "VmHWM") - before
 
 

@@ -184,9 +184,9 @@ class Server:
             time.sleep(0.05)
         raise TimeoutError(f"{prompt} is not over after {seconds} s:\n{self.log[-4000:]}")
 
-    def run(self, graph: Graph) -> Run:
+    def run(self, graph: Graph, seconds: float = RUN_SECONDS) -> Run:
         """Queue a graph and wait; a failure of any node fails the test with what the server said."""
-        found = self.wait(self.submit(graph))
+        found = self.wait(self.submit(graph), seconds)
         assert found.succeeded, found.error
         return found
 

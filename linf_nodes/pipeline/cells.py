@@ -27,6 +27,10 @@ class Cells(NamedTuple):
         """The same cells counted from LR pixel `origin`, for a window of the LR picture."""
         return self._replace(low=self.low - origin, high=self.high - origin)
 
+    def ends(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`low` and `high` where they are to select from."""
+        return self.low.to(device), self.high.to(device)
+
     def span(self) -> tuple[int, int]:
         """First LR cell in use, and one past the last."""
         return int(self.low.min()), int(self.high.max()) + 1
@@ -64,6 +68,9 @@ def corners_of_rectangle(y: Cells, x: Cells, width: int) -> Corners:
 
 def interpolate(picture: Tensor, y: Cells, x: Cells) -> Tensor:
     """Bilinear samples `[c, r, s]` of `picture [c, h, w]` at rows `y` and columns `x`, the border repeated."""
-    t = (0.5 * y.rel_low).to(picture)
-    rows = torch.lerp(picture.index_select(1, y.low), picture.index_select(1, y.high), t[:, None])
-    return torch.lerp(rows.index_select(2, x.low), rows.index_select(2, x.high), (0.5 * x.rel_low).to(picture))
+    low, high = y.ends(picture.device)
+    rows = torch.lerp(
+        picture.index_select(1, low), picture.index_select(1, high), (0.5 * y.rel_low).to(picture)[:, None]
+    )
+    low, high = x.ends(picture.device)
+    return torch.lerp(rows.index_select(2, low), rows.index_select(2, high), (0.5 * x.rel_low).to(picture))

@@ -1,6 +1,6 @@
 """Latents that can be held, saved, wired and asked for by window."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from ..models.flow import Condition
 from .blocks import Block
 from .grid import Grid
 from .noise import normal
-from .prior import initial_residual, learned_latent
+from .prior import learned_latent
 from .scene import Scene
 
 Kind = Literal["drawn", "learned", "reference"]
@@ -57,19 +57,16 @@ class NoiseLatent:
         return normal(self.seed, self.frame, rows, cols, self.dim), None
 
 
-@dataclass
+@dataclass(frozen=True)
 class PriorLatent:
     """The learned prior's latent, predicted where it is asked for."""
 
     grid: Grid
     model_hash: str
     kind: Kind = "learned"
-    _residuals: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
-        if item not in self._residuals:
-            self._residuals = {item: initial_residual(scene.picture, scene.grid)}
-        return learned_latent(scene, self._residuals[item], block)
+        return learned_latent(scene, block)
 
 
 @dataclass(frozen=True)

@@ -20,26 +20,35 @@ def halo(prior: LatentPrior) -> int:
     return -(-min(HALO, prior.receptive_field) // prior.align) * prior.align
 
 
-def initial_residual(picture: Tensor, grid: Grid) -> Tensor:
+def initial_residual(
+    picture: Tensor, grid: Grid, near: Block | None = None, origin: tuple[int, int] = (0, 0)
+) -> Tensor:
     """What bilinear reduction loses of the bilinear enlargement: an LR picture `[3, h, w]` to be enlarged in its turn.
 
     The initial prior is the enlargement's residual `up(x) - up(down(up(x)))`; up is linear, so it is `up` of this.
+
+    Parameters
+    ----------
+    near
+        The rectangle of LR pixels that is asked for, instead of the whole picture.
+    origin
+        LR row and column of the picture's first pixel; it must hold one pixel more around `near`.
     """
+    near = near or Block(*(Span(0, n) for n in grid.lr_size))
     lowered = picture
-    for axis in (0, 1):
-        lowered = _down_of_up(lowered, axis + 1, grid.lr_size[axis], grid.hr_size[axis])
-    return picture - lowered
+    for axis, run in enumerate(near):
+        lowered = _down_of_up(lowered, axis + 1, run, origin[axis], grid.lr_size[axis], grid.hr_size[axis])
+    rows, cols = (slice(s.start - o, s.stop - o) for s, o in zip(near, origin, strict=True))
+    return picture[:, rows, cols] - lowered
 
 
-def learned_latent(scene: Scene, residual: Tensor, block: Block) -> tuple[Tensor, Condition]:
+def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
     """Predicted latents `[rows, cols, d]` of a block, and the block's condition, computed on the way.
 
     Parameters
     ----------
     scene
         Of a model with a prior.
-    residual
-        `initial_residual` of the scene's picture.
     block
         Starting at multiples of the prior's alignment, so that the pooling squares are those of the whole map.
     """
@@ -50,7 +59,10 @@ def learned_latent(scene: Scene, residual: Tensor, block: Block) -> tuple[Tensor
         )
     wide = block.grown(halo(prior), grid.patches)
     pixels = wide.pixels(grid)
-    initial = interpolate(residual, grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols))
+    y, x = grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols)
+    near = Block(Span(*y.span()), Span(*x.span()))
+    residual = initial_residual(scene.picture, grid, near, scene.origin)
+    initial = interpolate(residual, y.shifted(near.rows.start), x.shifted(near.cols.start))
     z, held = whiten_and_hold(scene, wide, unfold(initial, grid.patch), block)
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
     maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
@@ -71,15 +83,15 @@ def _lr_window(scene: Scene, block: Block, reach: int) -> tuple[Tensor, LatentWi
     return lr, LatentWindow(origin, grid.patches, (rows.start, cols.start), grid.lr_size)
 
 
-def _down_of_up(picture: Tensor, dim: int, lr: int, hr: int) -> Tensor:
-    """Enlarge one axis from `lr` to `hr` bilinearly, and reduce it back by two taps at the LR pixel centres."""
-    taps = cells_of(torch.arange(lr), hr, lr)
+def _down_of_up(picture: Tensor, dim: int, run: Span, origin: int, lr: int, hr: int) -> Tensor:
+    """Enlarge an axis from `lr` to `hr` bilinearly, and reduce it back by two taps at the LR pixel centres of `run`."""
+    taps = cells_of(torch.arange(*run), hr, lr)
     ends = []
     for index in (taps.low, taps.high):
-        cells = cells_of(index, lr, hr)
-        a, b = (picture.index_select(dim, i) for i in (cells.low, cells.high))
-        ends.append(torch.lerp(a, b, _along(0.5 * cells.rel_low, dim)))
-    return torch.lerp(ends[0], ends[1], _along(0.5 * taps.rel_low, dim))
+        cells = cells_of(index, lr, hr).shifted(origin)
+        a, b = (picture.index_select(dim, i) for i in cells.ends(picture.device))
+        ends.append(torch.lerp(a, b, _along(0.5 * cells.rel_low, dim).to(picture)))
+    return torch.lerp(ends[0], ends[1], _along(0.5 * taps.rel_low, dim).to(picture))
 
 
 def _along(weight: Tensor, dim: int) -> Tensor:

@@ -19,7 +19,7 @@ from .texture import inverse, mean, mean_and_detail
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
-HELD_BYTES = 150e6  # of conditions that a learned prior keeps for one block
+HELD_BYTES = 100e6  # of conditions that a learned prior keeps for one block
 
 Progress = Callable[[int, int, Any], None]
 

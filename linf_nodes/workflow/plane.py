@@ -62,7 +62,7 @@ class Plane:
         self.grid = volume.grid(model)
         self.frame = volume.axes.flat(index, volume.source.shape)  # also checks the index
         self.latent = self._latent()
-        whole = self.latent.kind == "learned"  # a prior looks at what bilinear reduction loses of the whole plane
+        whole = self.latent.kind == "learned"  # a prior sees far around each block
         self._hold = whole or (hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD)
 
     @property
