@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 import linf_nodes
+from linf_nodes.pictures.contrast import stretched
 from linf_nodes.workflow import Preset, presets, read_graph
 
 ROOT = Path(__file__).parents[1]
@@ -21,21 +22,19 @@ OTHERS = {
 SHOWN = 384  # pixels of the result's width
 
 
-def shown(picture: Path, ends: np.ndarray) -> Image.Image:
-    """A picture as a screen has it; of grey with 16 bits, what lies between two values."""
+def shown(picture: Path) -> Image.Image:
+    """A picture as a screen has it: grey of 16 bits is stretched."""
     opened = Image.open(picture)
-    if not opened.mode.startswith("I"):
-        return opened.convert("RGB")
-    values = (np.asarray(opened, np.float32) - ends[0]) / (ends[1] - ends[0])
-    return Image.fromarray((255 * values.clip(0, 1)).round().astype(np.uint8)).convert("RGB")
+    if opened.mode.startswith("I"):
+        opened = Image.fromarray((stretched(np.asarray(opened)) >> 8).astype(np.uint8))
+    return opened.convert("RGB")
 
 
 def beside(small: Path, large: Path) -> Image.Image:
     """The small picture with its pixels visible, and the result, at one height."""
-    ends = np.percentile(np.asarray(Image.open(small)), (0.1, 99.9))
-    right = shown(large, ends)
+    right = shown(large)
     right = right.resize((SHOWN, round(right.height * SHOWN / right.width)), Image.Resampling.LANCZOS)
-    left = shown(small, ends).resize(right.size, Image.Resampling.NEAREST)
+    left = shown(small).resize(right.size, Image.Resampling.NEAREST)
     page = Image.new("RGB", (2 * SHOWN + 8, right.height), "white")
     page.paste(left, (0, 0))
     page.paste(right, (SHOWN + 8, 0))

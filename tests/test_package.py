@@ -180,12 +180,18 @@ def test_published_models_of_the_docs_are_those_of_the_command_line() -> None:
 
 @needs_weights
 def test_bundled_models_have_cards_and_stay_small() -> None:
+    from linf_nodes.models.checkpoint import build, read_weights
+
     assert sum((ROOT / "weights" / name).stat().st_size for name in WEIGHTS) <= 40e6
     listed = (ROOT / "docs" / "models.md").read_text("utf-8")
     for name in WEIGHTS:
         page = (ROOT / "weights" / name).with_suffix(".md").read_text("utf-8")
         assert "linf evaluate" in page, "the card says with which command its numbers were measured"
-        assert f"../weights/{Path(name).stem}.md" in listed
+        row = next(line for line in listed.splitlines() if f"../weights/{Path(name).stem}.md" in line)
+        found = read_weights(ROOT / "weights" / name)
+        count = sum(p.numel() for net in build(found) if net is not None for p in net.parameters())
+        assert f" {count:,} " in row
+        assert found.card["calibration"].keys() == {"2", "3", "4"}
 
 
 @needs_weights

@@ -44,10 +44,8 @@ from linf_nodes.training.log import Log
 from linf_nodes.training.loss import (
     condition,
     initial_prior,
-    pattern_excess,
     predict,
     prior_terms,
-    texture_deficit,
     texture_terms,
     to_pictures,
     to_rows,
@@ -59,6 +57,7 @@ from linf_nodes.training.recipe import Recipe
 from linf_nodes.training.run import Run
 from linf_nodes.training.scales import Scales
 from linf_nodes.training.schedule import learning_rate
+from linf_nodes.training.spectrum import pattern_excess, spectra, texture_deficit
 from linf_nodes.training.trunk import Trunk, perceptual_distance, read_trunk
 from linf_nodes.training.wear import Wear, blurred, through_jpeg
 
@@ -285,31 +284,39 @@ def test_terms_of_a_prior_that_cannot_be(home: Path, changes: dict[str, Any], me
         Run(recipe(home, PRIOR, **{"perceptual": (), **changes}), CPU)
 
 
+def excess_of(picture: torch.Tensor, target: torch.Tensor) -> float:
+    return float(pattern_excess(spectra(picture), spectra(target)))
+
+
+def deficit_of(picture: torch.Tensor, target: torch.Tensor) -> float:
+    return float(texture_deficit(spectra(picture), spectra(target)))
+
+
 def test_a_pattern_is_a_frequency_that_stands_out() -> None:
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     target = picture(64, 64)
-    assert float(pattern_excess(target, target)) == 0
-    assert float(pattern_excess(0.7 * target + 0.1, target)) == 0  # neither less contrast nor brightness is a pattern
+    assert excess_of(target, target) == 0
+    assert excess_of(0.7 * target + 0.1, target) == 0  # neither less contrast nor brightness is a pattern
     smooth = 0.5 + 0.2 * torch.sin(x / 9).expand(1, 3, 64, 64)
-    assert float(pattern_excess(smooth + torch.cos(2.5 * x) / 1020, smooth)) < 1e-3  # too faint
+    assert excess_of(smooth + torch.cos(2.5 * x) / 1020, smooth) < 1e-3  # too faint
     for wave in (torch.cos(torch.pi * x), torch.cos(2 * torch.pi / 3 * (x + y)), torch.cos(2.2 * x - 0.9 * y)):
-        found = [float(pattern_excess(smooth + a * wave, smooth)) for a in (0.01, 0.02, 0.04)]
+        found = [excess_of(smooth + a * wave, smooth) for a in (0.01, 0.02, 0.04)]
         assert 0.01 < found[0] < found[1] < found[2]
     noise = 0.05 * torch.randn(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    assert float(pattern_excess(smooth + noise[0], smooth + noise[1])) < 0.02  # texture of the same kind passes
-    assert float(pattern_excess(smooth + noise[0], smooth)) > 0.5
+    assert excess_of(smooth + noise[0], smooth + noise[1]) < 0.02  # texture of the same kind passes
+    assert excess_of(smooth + noise[0], smooth) > 0.5
 
 
 def test_missing_texture_counts_whatever_its_grains() -> None:
     grains = torch.randn(3, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     smooth = 0.5 + 0.2 * torch.sin(torch.arange(64.0) / 9).expand(1, 3, 64, 64)
     target = smooth + 0.04 * grains[0]
-    assert float(texture_deficit(target, target)) == 0
-    assert float(texture_deficit(smooth + 0.08 * grains[1], target)) < 1e-3  # more than enough
-    found = [float(texture_deficit(smooth + a * grains[1], target)) for a in (0.04, 0.02, 0.01, 0.0)]
+    assert deficit_of(target, target) == 0
+    assert deficit_of(smooth + 0.08 * grains[1], target) < 1e-3  # more than enough
+    found = [deficit_of(smooth + a * grains[1], target) for a in (0.04, 0.02, 0.01, 0.0)]
     assert found == sorted(found)
     assert found[0] < 0.15 < 1 < found[1]
-    assert float(texture_deficit(smooth, smooth + grains[2] / 2550)) < 0.02  # a tenth of a grey level
+    assert deficit_of(smooth, smooth + grains[2] / 2550) < 0.02  # a tenth of a grey level
 
 
 def windowed_power(x: NDArray[Any]) -> NDArray[Any]:
@@ -331,14 +338,14 @@ def test_missing_texture_against_an_oracle() -> None:
         for seen, true in zip(windows_of(found, b, c), windows_of(wanted, b, c), strict=True):
             near, needed = (scipy.ndimage.uniform_filter(p, size=5, mode="wrap") for p in (seen, true))
             each.append(np.mean(np.maximum(np.log((needed + noise) / (near + noise)), 0) ** 2))
-    assert float(texture_deficit(found, wanted)) == pytest.approx(np.mean(each), 1e-5)
+    assert deficit_of(found, wanted) == pytest.approx(np.mean(each), 1e-5)
     assert np.mean(each) > 0.01
 
 
 def test_patterns_against_an_oracle() -> None:
     found, wanted = picture(48, 48, batch=2).double(), picture(48, 48, batch=3)[1:].double()
 
-    def excess(a: np.ndarray, b: np.ndarray) -> float:  # type: ignore[type-arg]
+    def excess(a: NDArray[Any], b: NDArray[Any]) -> float:
         near, wave = scipy.ndimage.maximum_filter(b, size=5, mode="wrap"), (0.25 / 255) ** 2
         return float(np.mean(np.maximum(np.log((a + wave) / (near + wave)), 0) ** 2))
 
@@ -347,7 +354,7 @@ def test_patterns_against_an_oracle() -> None:
         seen, true = windows_of(found, b, c), windows_of(wanted, b, c)
         alone += [excess(s, t) for s, t in zip(seen, true, strict=True)]
         together.append(excess(np.mean(seen, 0), np.mean(true, 0)))
-    assert float(pattern_excess(found, wanted)) == pytest.approx(np.mean(alone) + np.mean(together), 1e-5)
+    assert excess_of(found, wanted) == pytest.approx(np.mean(alone) + np.mean(together), 1e-5)
     assert min(np.mean(alone), np.mean(together)) > 1e-4
 
 

@@ -20,26 +20,17 @@ def halo(prior: LatentPrior) -> int:
     return -(-min(HALO, prior.receptive_field) // prior.align) * prior.align
 
 
-def initial_residual(
-    picture: Tensor, grid: Grid, near: Block | None = None, origin: tuple[int, int] = (0, 0)
-) -> Tensor:
+def initial_residual(picture: Tensor, grid: Grid, near: Block | None = None) -> Tensor:
     """What bilinear reduction loses of the bilinear enlargement: an LR picture `[3, h, w]` to be enlarged in its turn.
 
     The initial prior is the enlargement's residual `up(x) - up(down(up(x)))`; up is linear, so it is `up` of this.
-
-    Parameters
-    ----------
-    near
-        The rectangle of LR pixels that is asked for, instead of the whole picture.
-    origin
-        LR row and column of the picture's first pixel; it must hold one pixel more around `near`.
+    `near` is the rectangle of LR pixels that is asked for, instead of the whole picture.
     """
     near = near or Block(*(Span(0, n) for n in grid.lr_size))
     lowered = picture
     for axis, run in enumerate(near):
-        lowered = _down_of_up(lowered, axis + 1, run, origin[axis], grid.lr_size[axis], grid.hr_size[axis])
-    rows, cols = (slice(s.start - o, s.stop - o) for s, o in zip(near, origin, strict=True))
-    return picture[:, rows, cols] - lowered
+        lowered = _down_of_up(lowered, axis + 1, run, grid.lr_size[axis], grid.hr_size[axis])
+    return picture[:, slice(*near.rows), slice(*near.cols)] - lowered
 
 
 def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
@@ -48,7 +39,7 @@ def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
     Parameters
     ----------
     scene
-        Of a model with a prior.
+        Of a model with a prior, holding the whole picture.
     block
         Starting at multiples of the prior's alignment, so that the pooling squares are those of the whole map.
     """
@@ -61,7 +52,7 @@ def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
     pixels = wide.pixels(grid)
     y, x = grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols)
     near = Block(Span(*y.span()), Span(*x.span()))
-    residual = initial_residual(scene.picture, grid, near, scene.origin)
+    residual = initial_residual(scene.picture, grid, near)
     initial = interpolate(residual, y.shifted(near.rows.start), x.shifted(near.cols.start))
     z, held = whiten_and_hold(scene, wide, unfold(initial, grid.patch), block)
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
@@ -83,12 +74,12 @@ def _lr_window(scene: Scene, block: Block, reach: int) -> tuple[Tensor, LatentWi
     return lr, LatentWindow(origin, grid.patches, (rows.start, cols.start), grid.lr_size)
 
 
-def _down_of_up(picture: Tensor, dim: int, run: Span, origin: int, lr: int, hr: int) -> Tensor:
+def _down_of_up(picture: Tensor, dim: int, run: Span, lr: int, hr: int) -> Tensor:
     """Enlarge an axis from `lr` to `hr` bilinearly, and reduce it back by two taps at the LR pixel centres of `run`."""
     taps = cells_of(torch.arange(*run), hr, lr)
     ends = []
     for index in (taps.low, taps.high):
-        cells = cells_of(index, lr, hr).shifted(origin)
+        cells = cells_of(index, lr, hr)
         a, b = (picture.index_select(dim, i) for i in cells.ends(picture.device))
         ends.append(torch.lerp(a, b, _along(0.5 * cells.rel_low, dim).to(picture)))
     return torch.lerp(ends[0], ends[1], _along(0.5 * taps.rel_low, dim).to(picture))

@@ -15,12 +15,9 @@ from ..pipeline.prior import initial_residual
 from .batch import Batch
 from .degrade import enlarge
 from .grid_batch import GridBatch
+from .spectrum import pattern_excess, spectra, texture_deficit
 
 Terms = dict[str, Tensor]
-WINDOW = 32  # pixels to each side of a spectrum
-NEARBY = 2  # bins to each side
-WAVE = (0.25 / 255) ** 2  # the power of a wave of half a grey level
-NOISE = (1 / 255) ** 2 * 1.5**2 / WINDOW**2  # and, in every bin, of noise whose standard deviation is one
 LEAST = 0.05  # distance that an enlarged LR picture counts as having, near scale 1
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -82,10 +79,10 @@ def prior_terms(
     with torch.autocast(device, enabled=False):
         picture = to_pictures(linf.imnet.inverse(learned, cond), batch, linf.patch_size)
         terms = {"l1": 2 * (picture - batch.hr).abs().mean()}
-        if pattern:
-            terms["pattern"] = pattern_excess(picture, batch.hr)
-        if texture:
-            terms["texture"] = texture_deficit(picture, batch.hr)
+        if pattern or texture:
+            found, true = spectra(picture), spectra(batch.hr)
+            terms |= {"pattern": pattern_excess(found, true)} if pattern else {}
+            terms |= {"texture": texture_deficit(found, true)} if texture else {}
         if wanted is not None:
             terms["latent"] = (learned - wanted).abs().mean()
     if distance is not None:
@@ -96,53 +93,6 @@ def prior_terms(
                     unit = distance(batch.base, batch.hr) + LEAST
                 terms = {name: term / unit for name, term in terms.items()}
     return terms
-
-
-def pattern_excess(picture: Tensor, target: Tensor) -> Tensor:
-    """By how much pictures `[b, 3, n, n]`, n >= WINDOW, show regular patterns that their targets do not have.
-
-    Power spectra of half-overlapping Hann windows, per channel: the mean over frequencies of the squared log of what
-    stands above the target's strongest frequency nearby (NEARBY bins to each side), and above a wave of half a grey
-    level in 255. Once window by window, and once of the crop's mean spectrum, where faint patterns rise out of the
-    texture. Texture passes where the target has some of about its frequency; a screen of dots is a peak. Distances of
-    features or pixels hardly notice such patterns, the eye does at once.
-    """
-    found, wanted = _power(picture), _power(target)
-    return _excess(found.flatten(0, 1), wanted.flatten(0, 1)) + _excess(found.mean(1), wanted.mean(1))
-
-
-def texture_deficit(picture: Tensor, target: Tensor) -> Tensor:
-    """By how much pictures `[b, 3, n, n]`, n >= WINDOW, lack the fine texture of their targets, wherever it lies.
-
-    In the windows of `pattern_excess`: the mean over frequencies of the squared log of what the target's power has more
-    than the picture's, both averaged over NEARBY bins to each side, above noise of one grey level in 255. Distances of
-    features or pixels prefer no texture to one whose grains lie elsewhere; texture of the right strength, whatever its
-    place, is what a sample of the distribution has (LINF, CVPR 2023).
-    """
-    found, wanted = (_nearby(_power(t).flatten(0, 1)) for t in (picture, target))
-    deficit: Tensor = ((wanted + NOISE) / (found + NOISE)).log().clamp(min=0).square().mean()
-    return deficit
-
-
-def _excess(found: Tensor, wanted: Tensor) -> Tensor:
-    near = F.max_pool2d(F.pad(wanted, (NEARBY,) * 4, mode="circular"), 2 * NEARBY + 1, stride=1)
-    excess: Tensor = ((found + WAVE) / (near + WAVE)).log().clamp(min=0).square().mean()
-    return excess
-
-
-def _nearby(power: Tensor) -> Tensor:
-    """The mean over NEARBY bins to each side; frequencies go round."""
-    return F.avg_pool2d(F.pad(power, (NEARBY,) * 4, mode="circular"), 2 * NEARBY + 1, stride=1)
-
-
-def _power(picture: Tensor) -> Tensor:
-    """`[b * 3, windows, WINDOW, WINDOW]`: a wave of amplitude a gives a^2 / 4 at its frequency."""
-    flat = F.unfold(picture.flatten(0, 1)[:, None], WINDOW, stride=WINDOW // 2).mT
-    flat = flat.reshape(*flat.shape[:2], WINDOW, WINDOW)
-    hann = torch.hann_window(WINDOW, periodic=False, device=picture.device)
-    window = hann[:, None] * hann
-    power: Tensor = torch.fft.fft2((flat - flat.mean((-2, -1), keepdim=True)) * window / window.sum()).abs().square()
-    return power
 
 
 def mean_picture(model: LINF, batch: GridBatch, autocast: Autocast) -> Tensor:

@@ -16,10 +16,11 @@ from .batch import Sampler
 from .crops import generator_of
 from .grid_batch import GridBatch, GridSampler
 from .growth import grow
-from .loss import WINDOW, Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
+from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
 from .pack import Pack
 from .recipe import Recipe
 from .scales import Scales
+from .spectrum import WINDOW
 from .trunk import perceptual_distance, read_trunk
 from .wear import Wear
 

@@ -118,14 +118,12 @@ def _fill_view(
     wanted = Block(Span(view.top, view.bottom), Span(view.left, view.right))
     plan, done = volume.plan, 0
     for block in plan.over(wanted):
-        found = block.pixels(plan.grid)
-        rows, cols = (Span(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(found, wanted, strict=True))
-        part = Block(rows, cols)
+        part = block.pixels(plan.grid).shared(wanted)
         inside: list[Any] = [slice(None)] * out.ndim
         y, x = _sides(volume)
         inside[y], inside[x] = part.within(wanted)
         out[tuple(inside)] = volume.window(index, part, output)
-        done += rows.size * cols.size
+        done += part.rows.size * part.cols.size
         report(done)
 
 
