@@ -80,6 +80,17 @@ def test_every_road_gives_the_same_bits_with_a_learned_prior(models: Path) -> No
     assert np.array_equal(by_planes(v), by_blocks(v))
 
 
+def test_a_window_of_a_large_plane_gives_the_same_bits_with_a_learned_prior(models: Path) -> None:
+    v = volume(stack(230, 260), (460, 520), model=str(models / "learned.safetensors"), tile=40)
+    lazy = v.lazy()
+    blocks = v.plan
+    assert len(blocks) > 9
+    whole = v.plane()
+    for block in list(blocks)[::5]:
+        rows, cols = (slice(*s) for s in block.pixels(blocks.grid))
+        assert np.array_equal(lazy[rows, cols].compute(scheduler="synchronous"), whole[rows, cols])
+
+
 def test_a_window_is_that_of_the_plane(model: str) -> None:
     v = volume(stack(2, 45, 38), (131, 97), model=model, tile=14)
     rectangle = Block(Span(17, 101), Span(40, 41))
@@ -315,6 +326,13 @@ def test_a_lazy_view_of_a_hundred_gigabytes_is_cheap(model: str) -> None:
     assert source.read <= 8 * 9 * 256**2 + 600 * 600
     assert peak < 500e6
     assert time.perf_counter() - start < 60  # seconds of compute on a slow machine; construction is milliseconds
+
+
+def test_a_learned_prior_reads_windows_of_large_planes(models: Path) -> None:
+    source = Virtual(3000, 3000)
+    v = volume(source, (6000, 6000), model=str(models / "learned.safetensors"), tile=64)
+    v.lazy()[:10, :10].compute(scheduler="synchronous")
+    assert source.read <= 9 * 256**2 + 200**2, "the sample of intensities, and a window"
 
 
 def test_construction_takes_no_time_and_no_model() -> None:

@@ -30,7 +30,8 @@ class ResBlock(nn.Module):
         self.res_scale = res_scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.add(x, self.body(x), alpha=self.res_scale)
+        y: Tensor = self.body(x)
+        return torch.add(x, y, alpha=self.res_scale, out=None if torch.is_grad_enabled() else y)
 
 
 class EDSR(nn.Module):

@@ -25,6 +25,11 @@ class Span(NamedTuple):
         """What two runs share; of negative size where that is nothing."""
         return Span(max(self.start, other.start), min(self.stop, other.stop))
 
+    def halves(self, align: int = 1) -> "tuple[Span, Span]":
+        """The run cut in the middle, at a multiple of `align` from its start; the second half may be empty."""
+        middle = min(self.stop, self.start + _up(-(-self.size // 2), align))
+        return Span(self.start, middle), Span(middle, self.stop)
+
     def within(self, outer: "Span") -> slice:
         """Where this run lies inside `outer`."""
         return slice(self.start - outer.start, self.stop - outer.start)
@@ -55,6 +60,15 @@ class Block(NamedTuple):
     def within(self, outer: "Block") -> tuple[slice, slice]:
         """Where this rectangle lies inside `outer`."""
         return self.rows.within(outer.rows), self.cols.within(outer.cols)
+
+    def cut(self) -> "tuple[Block, Block]":
+        """The halves of its longer side."""
+        rows, cols = self
+        if rows.size >= cols.size:
+            a, b = rows.halves()
+            return Block(a, cols), Block(b, cols)
+        a, b = cols.halves()
+        return Block(rows, a), Block(rows, b)
 
     def pixels(self, grid: Grid) -> "Block":
         """The output pixels of a rectangle of patches, clipped to the picture."""
@@ -100,11 +114,8 @@ class Plan:
 
 def halves(block: Block, align: int) -> list[Block]:
     """A block cut in up to four, at multiples of `align`; just the block where it cannot be cut."""
-    runs = []
-    for s in block:
-        middle = s.start + _up(-(-s.size // 2), align)
-        runs.append([Span(s.start, middle), Span(middle, s.stop)] if middle < s.stop else [s])
-    return [Block(rows, cols) for rows in runs[0] for cols in runs[1]]
+    rows, cols = ([half for half in s.halves(align) if half.size > 0] for s in block)
+    return [Block(r, c) for r in rows for c in cols]
 
 
 def _up(n: int, align: int) -> int:

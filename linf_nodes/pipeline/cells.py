@@ -68,6 +68,8 @@ def corners_of_rectangle(y: Cells, x: Cells, width: int) -> Corners:
 
 def interpolate(picture: Tensor, y: Cells, x: Cells) -> Tensor:
     """Bilinear samples `[c, r, s]` of `picture [c, h, w]` at rows `y` and columns `x`, the border repeated."""
+    left, right = x.span()
+    picture, x = picture[..., left:right], x.shifted(left)  # of a wide picture no more than is seen
     low, high = y.ends(picture.device)
     rows = torch.lerp(
         picture.index_select(1, low), picture.index_select(1, high), (0.5 * y.rel_low).to(picture)[:, None]

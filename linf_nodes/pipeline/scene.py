@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ..models.flow import Condition
 from ..models.fourier import Corners, Workspace
-from ..models.swinir import SwinIR
 from .blocks import Block, Span
 from .cells import corners_of_rectangle, interpolate
+from .device import trim_heap
+from .encoding import Encoding
 from .grid import Grid
 from .model import LinfModel
 
@@ -47,15 +48,20 @@ class Scene:
         self.model, self.grid, self.origin = model, grid, origin
         self.picture = picture.to(model.device)
         self._features = features
+        self._encoding = Encoding(model, self.picture, grid.lr_size, origin)
 
-    def conditions(self, block: Block) -> Iterator[tuple[Block, Condition]]:
-        """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of a fixed size."""
+    def conditions(self, block: Block, again: int | None = None) -> Iterator[tuple[Block, Condition]]:
+        """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of a fixed size.
+
+        `again` is the column of patches from which on a neighbour will ask once more.
+        """
         linf, device = self.model.linf, self.model.device
         x = self.grid.centres(1, *block.cols)
         cols = Span(*x.span())
         x = x.shifted(cols.start)
         whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
-        near, features = self._features_around(whole)
+        near, features = self._features_around(whole, again)
+        trim_heap()
         phase = linf.phases(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
         queries = PIXEL_QUERIES if self.grid.patch == 1 else QUERIES
         work: Workspace | None = None
@@ -77,28 +83,16 @@ class Scene:
         y, x = self.grid.pixels(0, *pixels.rows), self.grid.pixels(1, *pixels.cols)
         return interpolate(self.picture, y.shifted(self.origin[0]), x.shifted(self.origin[1]))
 
-    def encode(self, lr: Block) -> Tensor:
-        """Features `[1, c, r, s]` of a rectangle of LR pixels, seen with the encoder's halo."""
-        size, align = self.grid.lr_size, self.model.linf.encoder.align
-        wide = lr.grown(self.model.halo, size)
-        rows, cols = (
-            Span(s.start // align * align, min(n, -(-s.stop // align) * align)) for s, n in zip(wide, size, strict=True)
-        )
-        r, c = (slice(s.start - o, s.stop - o) for s, o in zip((rows, cols), self.origin, strict=True))
-        seen = self.picture[None, :, r, c]
-        seen = (2 * seen - 1).to(self.model.dtype, memory_format=torch.channels_last)
-        encoder = self.model.linf.encoder
-        if isinstance(encoder, SwinIR):
-            seen = encoder.pad_to_window(seen)
-        features = encoder(seen)
-        r, c = lr.within(Block(rows, cols))
-        return features[:, :, r, c]
+    def encode(self, lr: Block, again: int | None = None) -> Tensor:
+        """Features `[1, c, r, s]` of a rectangle of LR pixels; columns from `again` on are kept for its neighbour."""
+        return self._encoding.features(lr, again)
 
-    def _features_around(self, lr: Block) -> tuple[Block, Tensor]:
+    def _features_around(self, lr: Block, again: int | None) -> tuple[Block, Tensor]:
         """Features of a rectangle of LR pixels and of one more to each side, and that rectangle."""
         wide = lr.grown(1, self.grid.lr_size)
         if self._features is None:
-            return wide, self.encode(wide)
+            first = None if again is None else max(0, self.grid.centres(1, again, again + 1).span()[0] - 1)
+            return wide, self.encode(wide, first)
         features = self._features[:, :, slice(*wide.rows), slice(*wide.cols)]
         return wide, features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
 

@@ -64,7 +64,8 @@ def whiten_and_hold(scene: Scene, block: Block, residual: Tensor, inner: Block) 
     flow = scene.model.linf.imnet
     z = residual.new_empty(*block.size, scene.model.dim, device=scene.model.device)
     held: Condition | None = None
-    for run, condition in scene.conditions(block):
+    margin = max(inner.cols.start - block.cols.start, block.cols.stop - inner.cols.stop)
+    for run, condition in scene.conditions(block, inner.cols.stop - margin):
         part = run.within(block)
         texture = (residual[part] / HALF).flatten(0, 1)
         z[part] = flow(texture, condition)[0].view(*run.size, -1)

@@ -18,6 +18,7 @@ from ..pipeline.features import Features
 from ..pipeline.grid import Grid
 from ..pipeline.latent import Latent, NoiseLatent, PriorLatent
 from ..pipeline.model import LinfModel
+from ..pipeline.prior import seen
 from ..pipeline.render import Amount, plan_for, stream
 from .axes import Array, Index
 from .levels import REACH, as_samples, fetched, full_range
@@ -62,8 +63,7 @@ class Plane:
         self.grid = volume.grid(model)
         self.frame = volume.axes.flat(index, volume.source.shape)  # also checks the index
         self.latent = self._latent()
-        whole = self.latent.kind == "learned"  # a prior sees far around each block
-        self._hold = whole or (hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD)
+        self._hold = hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD
 
     @property
     def levels(self) -> Levels:
@@ -115,15 +115,10 @@ class Plane:
         return amount_of(window.features, self.grid, self.latent.kind, *options, None)
 
     def _window(self, block: Block) -> Window:
-        """What a block must see: its LR pixels, the encoder's halo, and the encoder's alignment."""
+        """What a block must see."""
         if self._hold:
             return self._whole
-        spans = []
-        margin = self.model.halo + self.model.linf.encoder.align + self.grid.patch + 1
-        for axis, run in enumerate(block):
-            span = Span(*self.grid.centres(axis, *run).span())
-            spans.append(span.grown(margin, self.grid.lr_size[axis]))
-        return self.read(Block(spans[0], spans[1]))
+        return self.read(seen(self.model, self.grid, block, self.latent.kind == "learned"))
 
     @cached_property
     def _whole(self) -> Window:
