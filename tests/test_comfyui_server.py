@@ -312,9 +312,10 @@ def test_unloading_models_leaves_a_server_that_works(server: Server) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
-def test_one_click_holds_little_more_than_its_output(server: Server, tiny: Any) -> None:
-    peak(server, 64, 2.0, "tiny")  # what is loaded once
-    assert peak(server, 2048, 2.0, "tiny") <= 1.2 * output(2048, 2.0) + window(server, 2.0, "tiny", tiny.halo)
+@pytest.mark.parametrize("model", ["tiny", "learned"])
+def test_one_click_holds_little_more_than_its_output(server: Server, tiny: Any, model: str) -> None:
+    peak(server, 64, 2.0, model)  # what is loaded once
+    assert peak(server, 2048, 2.0, model) <= 1.2 * output(2048, 2.0) + window(server, 2.0, model, tiny.halo)
 
 
 # Models

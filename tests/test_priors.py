@@ -10,6 +10,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from linf_nodes.errors import BadShape
+from linf_nodes.models import dense_block
 from linf_nodes.models.edsr_prior import EDSRPrior
 from linf_nodes.models.latent_front import LatentPrior, LatentWindow, lerp_axis
 from linf_nodes.models.swin_prior import SwinPrior
@@ -231,3 +232,20 @@ def test_memory_layout_changes_only_rounding(prior: LatentPrior) -> None:
     with torch.no_grad():
         plain, fast = prior(z, lr), prior(*(t.to(memory_format=torch.channels_last) for t in (z, lr)))
     assert (plain - fast).abs().max() <= 2e-6 * plain.abs().max()
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_dense_block_in_bands_is_the_dense_block(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = dense_block.DenseBlock(5, 4, 6)
+    x = torch.randn(2, 5, 97, 31, generator=torch.Generator().manual_seed(8))
+    x = x.to(memory_format=torch.channels_last) if fast else x
+    monkeypatch.setattr(dense_block, "BAND_BYTES", 2 * 31 * 4 * (5 + 4 * 4) * 23)
+    seen: list[int] = []
+    block.conv1.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-2]))
+    whole = block(x)
+    assert seen == [97], "with gradients at once"
+    with torch.no_grad():
+        bands = block(x)
+    assert seen[1:] == [28, 33, 33, 33, 10], "23 rows each, and what they see"
+    assert (bands - whole).abs().max() <= 2e-6 * whole.abs().max()
+    assert bands.is_contiguous(memory_format=torch.channels_last if fast else torch.contiguous_format)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2
+BAND_BYTES = 8e6  # of the widest map, computed at a time by a CPU in inference: the maps of a whole picture are many
 
 
 class DenseBlock(nn.Module):
@@ -24,6 +25,18 @@ class DenseBlock(nn.Module):
         self.conv5 = nn.Conv2d(c_in + 4 * growth, c_out, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        widest = self.conv5.in_channels * x.shape[0] * x.shape[-1] * x.element_size()  # bytes of a row
+        band = max(4 * self.reach, int(BAND_BYTES / widest))
+        if torch.is_grad_enabled() or x.device.type != "cpu" or x.shape[-2] <= band:
+            return self._dense(x)
+        return torch.cat([self._band(x, top, top + band) for top in range(0, x.shape[-2], band)], dim=-2)
+
+    def _band(self, x: Tensor, top: int, bottom: int) -> Tensor:
+        above = min(top, self.reach)
+        y = self._dense(x[..., top - above : bottom + self.reach, :])
+        return y[..., above : above + bottom - top, :]
+
+    def _dense(self, x: Tensor) -> Tensor:
         maps = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             maps = torch.cat((maps, F.leaky_relu(conv(maps), SLOPE, inplace=True)), dim=1)

@@ -38,6 +38,6 @@ class EDSRPrior(LatentPrior):
         """Latents to each side that one learned latent depends on."""
         return DenseBlock.reach + 2 * len(self.body)
 
-    def forward(self, z: Tensor, lr: Tensor, window: LatentWindow | None = None) -> Tensor:
-        y: Tensor = self.last_conv(self.body(self.embed(z, lr, window or LatentWindow.whole(z, lr))))
+    def latents(self, embedding: Tensor, window: LatentWindow) -> Tensor:
+        y: Tensor = self.last_conv(self.body(embedding))
         return y

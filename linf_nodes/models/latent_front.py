@@ -95,6 +95,15 @@ class LatentPrior(nn.Module):
                 DenseBlock(in_chans, growth, growth),
             )
 
+    def forward(self, z: Tensor, lr: Tensor, window: LatentWindow | None = None) -> Tensor:
+        """Learned latents b in_chans h w of a window of the initial ones, or of all."""
+        window = window or LatentWindow.whole(z, lr)
+        return self.latents(self.embed(z, lr, window), window)
+
+    @abstractmethod
+    def latents(self, embedding: Tensor, window: LatentWindow) -> Tensor:
+        """Learned latents b in_chans h w of an embedding b 2*growth h w."""
+
     def embed(self, z: Tensor, lr: Tensor, window: LatentWindow) -> Tensor:
         """The latents' channels followed by the picture's."""
         window.check(z, lr, self.align)

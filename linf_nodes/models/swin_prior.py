@@ -66,10 +66,9 @@ class SwinPrior(LatentPrior):
     def receptive_field(self) -> int:
         return self._reach
 
-    def forward(self, z: Tensor, lr: Tensor, window: LatentWindow | None = None) -> Tensor:
-        window = window or LatentWindow.whole(z, lr)
-        end_y, end_x = (o + n == whole for o, n, whole in zip(window.origin, z.shape[-2:], window.size, strict=True))
-        y = self.embed(z, lr, window).permute(0, 2, 3, 1)  # b h w c
+    def latents(self, embedding: Tensor, window: LatentWindow) -> Tensor:
+        y = embedding.permute(0, 2, 3, 1)  # b h w c
+        end_y, end_x = (o + n == whole for o, n, whole in zip(window.origin, y.shape[1:3], window.size, strict=True))
         for layer in self.layers:
             y = layer(y, self.seams, (end_y, end_x))
         out: Tensor = self.head(self.norm(y).permute(0, 3, 1, 2))

@@ -107,9 +107,8 @@ class UNetPrior(LatentPrior):
             worst = max(worst, pixel - low + around, high - pixel + around)
         return worst
 
-    def forward(self, z: Tensor, lr: Tensor, window: LatentWindow | None = None) -> Tensor:
-        window = window or LatentWindow.whole(z, lr)
-        y, size = self._fill(self.embed(z, lr, window), window)
+    def latents(self, embedding: Tensor, window: LatentWindow) -> Tensor:
+        y, size = self._fill(embedding, window)
         maps = [self.inc(y)]
         for down in self.down_layers:
             maps.append(down(maps[-1]))
@@ -118,7 +117,7 @@ class UNetPrior(LatentPrior):
             step = 2 ** len(maps)
             y = up(y, maps.pop(), _divide(window.origin, step), _divide(size, step))
         out: Tensor = self.outc(y)
-        return out[..., : z.shape[-2], : z.shape[-1]]
+        return out[..., : embedding.shape[-2], : embedding.shape[-1]]
 
     def _fill(self, y: Tensor, window: LatentWindow) -> tuple[Tensor, tuple[int, int]]:
         """Fill up a map that is too small as a whole; return it with the whole's new size."""

@@ -75,7 +75,9 @@ def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
     trim_heap()
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
     maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
-    learned = prior(maps, lr.to(scene.model.dtype), window)[0].permute(1, 2, 0).float()
+    embedding = prior.embed(maps, lr.to(scene.model.dtype), window)
+    trim_heap()
+    learned = prior.latents(embedding, window)[0].permute(1, 2, 0).float()
     return learned[block.within(wide)], held
 
 
