@@ -10,7 +10,6 @@ from ..models.flow import Condition
 from ..models.latent_front import LR_STRIDE, LatentPrior, LatentWindow
 from .blocks import Block, Span
 from .cells import Cells, cells_of, interpolate
-from .device import trim_heap
 from .grid import Grid
 from .model import LinfModel
 from .scene import Scene, unfold
@@ -72,11 +71,11 @@ def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
     residual = initial_residual(scene.picture, grid, near, scene.origin)
     initial = interpolate(residual, y.shifted(near.rows.start), x.shifted(near.cols.start))
     z, held = whiten_and_hold(scene, wide, unfold(initial, grid.patch), block)
-    trim_heap()
+    scene.tidy(block)
     lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
     maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
     embedding = prior.embed(maps, lr.to(scene.model.dtype), window)
-    trim_heap()
+    scene.tidy(block)
     learned = prior.latents(embedding, window)[0].permute(1, 2, 0).float()
     return learned[block.within(wide)], held
 

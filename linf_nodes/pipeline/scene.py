@@ -61,7 +61,7 @@ class Scene:
         x = x.shifted(cols.start)
         whole = Block(Span(*self.grid.centres(0, *block.rows).span()), cols)
         near, features = self._features_around(whole, again)
-        trim_heap()
+        self.tidy(block)
         phase = linf.phases(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
         queries = PIXEL_QUERIES if self.grid.patch == 1 else QUERIES
         work: Workspace | None = None
@@ -77,6 +77,11 @@ class Scene:
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
                 yield run, linf.imnet.condition(linf.info(fields, phase, moved, work).float())
+
+    def tidy(self, block: Block) -> None:
+        """Between two parts of the work on a block: give back what the first has freed, where blocks are many."""
+        if block.size != self.grid.patches:
+            trim_heap()
 
     def base(self, pixels: Block) -> Tensor:
         """Bilinear enlargement `[3, r, c]` of the LR picture at a rectangle of output pixels."""
