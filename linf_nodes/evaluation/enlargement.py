@@ -61,7 +61,7 @@ def enlarge(model: LinfModel, example: Example, latents: Sequence[Latent], tile:
     calibration = Calibration(model.dim)
     for block in plan_for(features, latents[0], tile or TILE):
         pixels = block.pixels(grid)
-        window = (slice(None), slice(*pixels.rows), slice(*pixels.cols))
+        window = (slice(None), *pixels.slices())
         base = scene.base(pixels)
         z, held = _latents(scene, block, latents)
         truth = unfold(colour(example.hr)[window].to(base) - base, grid.patch) / HALF

@@ -61,6 +61,11 @@ class Block(NamedTuple):
         """Where this rectangle lies inside `outer`."""
         return self.rows.within(outer.rows), self.cols.within(outer.cols)
 
+    def slices(self, origin: tuple[int, int] = (0, 0)) -> tuple[slice, slice]:
+        """Where the rectangle lies in an array that begins at `origin`."""
+        rows, cols = (slice(s.start - o, s.stop - o) for s, o in zip(self, origin, strict=True))
+        return rows, cols
+
     def cut(self) -> "tuple[Block, Block]":
         """The halves of its longer side."""
         rows, cols = self

@@ -37,7 +37,7 @@ def flow_inverse(
         scene = features.scene(item, latent.grid)
         for block in plan:
             z, held = latent.window(scene, item, block)
-            rows, cols = (slice(*s) for s in block.pixels(latent.grid))
+            rows, cols = block.pixels(latent.grid).slices()
             mean[item, :, rows, cols], detail[item, :, rows, cols] = closed_form.mean_and_detail(scene, block, z, held)
             done += 1
             if progress is not None:
@@ -74,7 +74,7 @@ def uncertainty(features: Features, grid: Grid, tile: int | None = None, progres
     for item in range(len(out)):
         scene = features.scene(item, grid)
         for block in plan:
-            rows, cols = (slice(*s) for s in block.pixels(grid))
+            rows, cols = block.pixels(grid).slices()
             out[item, :, rows, cols] = closed_form.deviation(scene, block, grey=grey)
             done += 1
             if progress is not None:

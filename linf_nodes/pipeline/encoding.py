@@ -82,9 +82,10 @@ class Encoding:
             Span(s.start // encoder.align * encoder.align, min(n, -(-s.stop // encoder.align) * encoder.align))
             for s, n in zip(lr.grown(self.model.halo, self.size), self.size, strict=True)
         )
-        r, c = (slice(s.start - o, s.stop - o) for s, o in zip((rows, cols), self.origin, strict=True))
-        seen = (2 * self.picture[None, :, r, c] - 1).to(self.model.dtype, memory_format=torch.channels_last)
+        wide = Block(rows, cols)
+        seen = 2 * self.picture[(None, ..., *wide.slices(self.origin))] - 1
+        seen = seen.to(self.model.dtype, memory_format=torch.channels_last)
         if isinstance(encoder, SwinIR):
             seen = encoder.pad_to_window(seen)
         features: Tensor = encoder(seen)
-        return features[(..., *lr.within(Block(rows, cols)))]
+        return features[(..., *lr.within(wide))]

@@ -57,7 +57,7 @@ def encode(
             part = scene.encode(block)
             if maps is None:
                 maps = part.new_empty(len(image), part.shape[1], *size)
-            maps[item, :, slice(*block.rows), slice(*block.cols)] = part[0]
+            maps[(item, slice(None), *block.slices())] = part[0]
             if progress is not None:
                 progress(done, len(blocks) * len(image), None)
     return Features(model, image, maps)

@@ -79,8 +79,7 @@ class ArrayLatent:
     kind: Kind
 
     def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
-        rows, cols = (slice(*s) for s in block)
-        return self.z[min(item, len(self.z) - 1), rows, cols], None
+        return self.z[(min(item, len(self.z) - 1), *block.slices())], None
 
 
 def patch_origin(pixels: tuple[int, int], patch: int) -> tuple[int, int]:

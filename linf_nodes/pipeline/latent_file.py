@@ -28,7 +28,7 @@ def materialise(features: Features, latent: Latent) -> Tensor:
     for item in range(len(z)):
         scene = features.scene(item, latent.grid)
         for block in plan_for(features, latent, None):
-            rows, cols = (slice(*s) for s in block)
+            rows, cols = block.slices()
             z[item, rows, cols] = latent.window(scene, item, block)[0].cpu()
     return z
 

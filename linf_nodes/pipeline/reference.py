@@ -34,9 +34,9 @@ def encode_reference(
         picture = colour(reference[min(item, len(reference) - 1)])
         for block in plan:
             pixels = block.pixels(grid)
-            rows, cols = (slice(*s) for s in pixels)
+            rows, cols = pixels.slices()
             residual = unfold(picture[:, rows, cols].to(model.device) - scene.base(pixels), grid.patch)
-            z[item, slice(*block.rows), slice(*block.cols)] = whiten(scene, block, residual).cpu()
+            z[(item, *block.slices())] = whiten(scene, block, residual).cpu()
             done += 1
             if progress is not None:
                 progress(done, total, None)

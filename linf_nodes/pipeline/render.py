@@ -35,7 +35,7 @@ class Amount:
         """The mask's window `[r, c]`, if there is a mask."""
         if self.mask is None:
             return None
-        return self.mask[min(item, len(self.mask) - 1), slice(*pixels.rows), slice(*pixels.cols)]
+        return self.mask[(min(item, len(self.mask) - 1), *pixels.slices())]
 
 
 def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:

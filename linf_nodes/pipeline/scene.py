@@ -98,7 +98,7 @@ class Scene:
         if self._features is None:
             first = None if again is None else max(0, self.grid.centres(1, again, again + 1).span()[0] - 1)
             return wide, self.encode(wide, first)
-        features = self._features[:, :, slice(*wide.rows), slice(*wide.cols)]
+        features = self._features[(..., *wide.slices())]
         return wide, features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
 
 

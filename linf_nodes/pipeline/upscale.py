@@ -28,7 +28,7 @@ def upscale(
     done = 0
     for item in range(len(out)):
         for pixels, picture in stream(features, latent, item, amount, plan):
-            out[item, :, slice(*pixels.rows), slice(*pixels.cols)] = picture
+            out[(item, slice(None), *pixels.slices())] = picture
             trim_heap()
             done += picture[0].numel()
             if progress is not None:

@@ -11,7 +11,7 @@ from ..models.fourier import Corners
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
 from ..models.swinir import SwinIR
-from ..pipeline.prior import initial_residual
+from ..pipeline.residual import initial_residual
 from .batch import Batch
 from .degrade import enlarge
 from .grid_batch import GridBatch

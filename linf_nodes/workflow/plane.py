@@ -127,7 +127,7 @@ class Plane:
     def read(self, lr: Block) -> Window:
         """A rectangle of source pixels; raises `BadValue` for NaN and infinite ones, with their number in the plane."""
         volume = self.volume
-        where = volume.axes.where(self.index, slice(*lr.rows), slice(*lr.cols))
+        where = volume.axes.where(self.index, *lr.slices())
         samples = volume.axes.to_planes(fetched(volume.source[where]))
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise BadValue(self._not_finite())
