@@ -61,6 +61,16 @@ def test_what_does_not_fit_is_computed_anew(block: Block) -> None:
     assert sizes[2] == sizes[0]
 
 
+def test_all_may_be_kept() -> None:
+    model, image = make_model(), picture(30, 90)
+    block = Block(Span(3, 28), Span(20, 50))
+    with _seen(model) as sizes:
+        row = _encoding(model, image)
+        first = row.features(block, again=0)
+        assert torch.equal(row.features(block), first)
+    assert len(sizes) == 1
+
+
 def test_nothing_is_kept_of_what_depends_on_its_window() -> None:
     model, image = make_model(RDN), picture(32, 120)
     assert model.halo < model.linf.encoder.receptive_field

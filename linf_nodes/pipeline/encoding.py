@@ -55,7 +55,7 @@ class Encoding:
         for part in self._parts(rest):
             out[(..., *part.within(lr))] = self._encode(part)
         if again is not None and again < lr.cols.stop and self._independent:
-            last = Block(lr.rows, Span(again, lr.cols.stop))
+            last = Block(lr.rows, Span(max(again, lr.cols.start), lr.cols.stop))
             self._kept = last, out[(..., *last.within(lr))].clone(memory_format=torch.channels_last)
         return out
 
