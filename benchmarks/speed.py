@@ -233,7 +233,8 @@ def report(repeat: int, threads: int) -> str:
                 f"{row['share']:.0f} % | {floor} % | {row['memory']:.0f} | {third} |"
             )
             sys.stderr.write(lines[-1] + "\n")
-    large, prior, maps, half, first = (alone([t], threads) for t in TASKS)
+    found = {task: alone([task], threads) for task in TASKS}
+    large, prior, maps, half, first = (found[task] for task in ("large", "prior", "maps", "half", "first"))
     lines += [
         "",
         f"- 1024x1024 enlarged 4 times with EDSR-baseline 3x3: {large['seconds']:.1f} s, {large['total']:.0f} MB "

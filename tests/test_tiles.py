@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from linf_nodes.errors import BadShape, BadValue, Cancelled, OutOfMemory
+from linf_nodes.pipeline import scene
 from linf_nodes.pipeline.blocks import Block, Plan, Span
 from linf_nodes.pipeline.composition import compose, flow_inverse
 from linf_nodes.pipeline.features import Features, encode
@@ -213,6 +214,17 @@ def test_out_of_memory_halves_the_block_and_goes_on(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(render, "_texture", never)
     with pytest.raises(OutOfMemory, match="does not fit into the memory"):
         enlarge(model, image, (400, 300))
+
+
+def test_the_heap_is_trimmed_where_blocks_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image = make_model(EDSR, 3, "unet"), picture(120, 90)
+    counted: list[int] = []
+    monkeypatch.setattr(scene, "trim_heap", lambda: counted.append(1))
+    enlarge(model, image, (120, 90))
+    assert not counted, "one block"
+    enlarge(model, image, (120, 90), 24)
+    plan = plan_for(Features(model, image), PriorLatent(Grid((120, 90), (120, 90), 3), model.hash), 24)
+    assert len(counted) >= 2 * len(plan)
 
 
 def test_pixels_that_are_not_numbers_are_refused() -> None:

@@ -1,5 +1,6 @@
 """Training: loss terms against float64, exact resume, degradations against Pillow, and what a user gets wrong."""
 
+import csv
 import errno
 import importlib.util
 import itertools
@@ -744,6 +745,17 @@ def test_shipped_recipes_describe_networks(path: Path) -> None:
         if asked.kind == "prior":
             prior = Spec.of(asked.prior)
             assert isinstance(build_prior(Spec(prior.name, {"in_chans": 27, **prior.args})), LatentPrior)
+
+
+def test_more_microscopy_holds_the_same_pictures_out() -> None:
+    more = Recipe.read(ROOT / "recipes" / "microscopy-more.toml")
+    assert len(more.hold_out) == 19
+    assert more.hold_out == Recipe.read(ROOT / "recipes" / "microscopy.toml").hold_out
+    with (ROOT / "recipes" / "microscopy-more.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["file"] for row in rows} - set(more.hold_out)) == len(rows) == 252
+    assert len({row["sha256"] for row in rows}) == 252
+    assert all(row["licence"] and row["commit"] and row["source_repo"] for row in rows)
 
 
 def test_a_recipe_can_stand_on_another(home: Path) -> None:

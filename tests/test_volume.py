@@ -87,7 +87,7 @@ def test_a_window_of_a_large_plane_gives_the_same_bits_with_a_learned_prior(mode
     assert len(blocks) > 9
     whole = v.plane()
     for block in list(blocks)[::5]:
-        rows, cols = (slice(*s) for s in block.pixels(blocks.grid))
+        rows, cols = block.pixels(blocks.grid).slices()
         assert np.array_equal(lazy[rows, cols].compute(scheduler="synchronous"), whole[rows, cols])
 
 

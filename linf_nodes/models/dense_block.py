@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2
-BAND_BYTES = 8e6  # of the widest map, computed at a time by a CPU in inference: the maps of a whole picture are many
+BAND_BYTES = 8e6  # of the widest map: inference on a CPU works in bands of rows, and does not hold every map whole
 
 
 class DenseBlock(nn.Module):

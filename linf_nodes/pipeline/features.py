@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import BadShape, BadValue
 from .blocks import Block, Span
+from .encoding import Encoding
 from .grid import Grid
 from .model import LinfModel
 from .scene import Scene
@@ -44,7 +45,6 @@ def encode(
     """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
     check_image(image)
     size = (image.shape[-2], image.shape[-1])
-    grid = Grid(size, size)
     blocks = [
         Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
         for r in range(0, size[0], tile)
@@ -52,9 +52,9 @@ def encode(
     ]
     maps: Tensor | None = None
     for item in range(len(image)):
-        scene = Scene(model, colour(image[item]), grid)
+        encoding = Encoding(model, colour(image[item]).to(model.device), size, (0, 0))
         for done, block in enumerate(blocks, item * len(blocks) + 1):
-            part = scene.encode(block)
+            part = encoding.features(block)
             if maps is None:
                 maps = part.new_empty(len(image), part.shape[1], *size)
             maps[(item, slice(None), *block.slices())] = part[0]

@@ -88,16 +88,12 @@ class Scene:
         y, x = self.grid.pixels(0, *pixels.rows), self.grid.pixels(1, *pixels.cols)
         return interpolate(self.picture, y.shifted(self.origin[0]), x.shifted(self.origin[1]))
 
-    def encode(self, lr: Block, again: int | None = None) -> Tensor:
-        """Features `[1, c, r, s]` of a rectangle of LR pixels; columns from `again` on are kept for its neighbour."""
-        return self._encoding.features(lr, again)
-
     def _features_around(self, lr: Block, again: int | None) -> tuple[Block, Tensor]:
         """Features of a rectangle of LR pixels and of one more to each side, and that rectangle."""
         wide = lr.grown(1, self.grid.lr_size)
         if self._features is None:
             first = None if again is None else max(0, self.grid.centres(1, again, again + 1).span()[0] - 1)
-            return wide, self.encode(wide, first)
+            return wide, self._encoding.features(wide, first)
         features = self._features[(..., *wide.slices())]
         return wide, features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
 

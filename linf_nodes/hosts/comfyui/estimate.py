@@ -9,6 +9,7 @@ from ...models.edsr import EDSR
 from ...models.rdn import RDN
 from ...models.rrdb import RRDB
 from ...models.swinir import SwinIR
+from ...pipeline.encoding import MAP_BYTES
 from ...pipeline.features import Features
 from ...pipeline.grid import Size, output_size
 from ...pipeline.model import LinfModel
@@ -31,7 +32,8 @@ def work_bytes(model: LinfModel, lr_size: Size, hr_size: Size, tile: int = 0) ->
     width = model.linf.encoder.out_dim * model.dtype.itemsize
     copies = _LAYER_COPIES.get(type(model.linf.encoder), max(_LAYER_COPIES.values()))
     fields = 2 * model.linf.hidden_dim * 4 * min(CELLS, window)
-    total = block * _LATENT_BYTES + max(window * width * copies, block * _PIXEL_BYTES) + 2 * fields
+    part = window * width if model.device.type != "cpu" else min(window * width, MAP_BYTES)  # encoded at a time
+    total = block * _LATENT_BYTES + max(window * width + part * copies, block * _PIXEL_BYTES) + 2 * fields
     if model.prior is not None:
         held = block // model.patch**2 * 8 * len(model.linf.imnet.linears) * model.dim
         total += int(min(held, HELD_BYTES)) + prior_halo(model.prior) ** 2 * model.dim * 8
