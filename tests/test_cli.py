@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -207,7 +208,7 @@ def test_a_prior_of_another_file_and_none(capsys: pytest.CaptureFixture[str]) ->
     for model, prior in (("tiny", "learned"), ("learned", "none"), ("learned", "auto")):
         assert main(["upscale", "a.png", "b.png", "--model", model, "--prior", prior, "--scale", "2", "--json"]) == 0
         kinds.append(json.loads(capsys.readouterr().out)["latent"])
-    assert kinds == ["prior", "noise", "prior"]
+    assert kinds == ["learned", "drawn", "learned"]
 
 
 def test_a_mask_holds_the_detail_back() -> None:
@@ -219,10 +220,43 @@ def test_a_mask_holds_the_detail_back() -> None:
     assert np.allclose(read_picture("masked.tif").pixels, read_picture("plain.tif").pixels, atol=1e-6)
 
 
-def test_temperature_beside_a_prior_is_remarked(said: Say) -> None:
+def amounts(*options: str) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """The picture that a model with a learned prior makes, and its recipe."""
+    common = ("--model", "learned", "--scale", "2", "--depth", "float32")
+    assert main(["upscale", "a.png", "b.tif", *common, *options]) == 0
+    recipe = read_recipe("b.tif")
+    assert recipe is not None
+    return read_picture("b.tif").pixels, dict(recipe)
+
+
+def test_a_temperature_is_obeyed_beside_a_prior() -> None:
     write_png(Path("a.png"))
-    assert main(["upscale", "a.png", "b.png", "--model", "learned", "--temperature", "0.3", "--scale", "2"]) == 0
-    assert "--temperature and seeds change nothing" in said()
+    faithful, recipe = amounts("--temperature", "0")
+    assert (recipe["latent"], recipe["temperature"], recipe["seed"]) == ("faithful", 0, None)
+    for options in (("--latent", "faithful"), ("--strength", "0"), ("--prior", "none", "--temperature", "0")):
+        assert np.array_equal(faithful, amounts(*options)[0])
+    drawn, recipe = amounts("--temperature", "0.6", "--seed", "3")
+    assert (recipe["latent"], recipe["temperature"], recipe["seed"]) == ("drawn", 0.6, 3)
+    assert np.array_equal(drawn, amounts("--prior", "none", "--temperature", "0.6", "--seed", "3")[0])
+    assert np.allclose(
+        drawn, amounts("--latent", "noise", "--temperature", "1.2", "--strength", "0.5", "--seed", "3")[0]
+    )
+    assert not np.array_equal(drawn, amounts("--temperature", "0.6", "--seed", "4")[0])
+    learned, recipe = amounts()
+    assert (recipe["latent"], recipe["temperature"], recipe["strength"]) == ("learned", None, 1)
+    half = amounts("--latent", "learned", "--temperature", "0.5")[0]
+    assert np.allclose(half - faithful, 0.5 * (learned - faithful), atol=1e-5)
+    assert np.array_equal(half, amounts("--latent", "prior", "--strength", "0.5")[0])
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--seed", "7"), "detail of 'learned' is learned, so --seed changes nothing; --latent drawn uses it"),
+    (("--latent", "faithful", "--temperature", "0.3", "--seed", "1"), "faithful, so --seed and --temperature change"),
+])  # fmt: skip
+def test_options_that_change_nothing_are_remarked(options: tuple[str, ...], words: str, said: Say) -> None:
+    write_png(Path("a.png"))
+    amounts(*options)
+    assert words in said()
 
 
 def test_pages_beyond_the_first_are_remarked(said: Say) -> None:
@@ -249,13 +283,13 @@ def test_pages_beyond_the_first_are_remarked(said: Say) -> None:
     (("--samples", "0"), "'0' is no number of draws"),
     (("--temperature", "hot"), "temperature is 'hot'"),
     (("--tile", "1.5"), "tile is '1.5'"),
-    (("--latent", "magic"), "choose one of auto, prior, noise"),
+    (("--latent", "magic"), "choose one of auto, faithful, learned, drawn"),
     (("--dtype", "int8"), "choose one of auto, float32"),
     (("--device", "toaster"), "device 'toaster' is not known"),
     (("--device", "cuda:77"), "device 'cuda:77' is not there"),
     (("--origin", "1,1"), "not a multiple of the patch of 3"),
     (("--prior", "tiny"), "tiny holds no learned prior"),
-    (("--latent", "prior"), "no learned prior"),
+    (("--latent", "learned"), "no learned prior"),
     (("--depth", "float32"), "PNG holds 8 or 16 bits"),
     (("--depth", "12"), "invalid choice: '12'"),
     (("--mask", "none.png"), "there is no file 'none.png'"),
@@ -269,7 +303,7 @@ def test_bad_options(options: tuple[str, ...], message: str, said: Say) -> None:
 def test_samples_of_a_learned_prior_are_refused(said: Say) -> None:
     write_png(Path("a.png"))
     message = refused(said, "upscale", "a.png", "out/", "--model", "learned", "--samples", "2")
-    assert "add --latent noise" in message
+    assert "add --latent drawn" in message
 
 
 def truncated(path: Path) -> None:

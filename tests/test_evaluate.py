@@ -46,7 +46,7 @@ def example(h: int = 12, w: int = 14, hr: tuple[int, int] = (40, 47), channels: 
 
 def enlarged(model: LinfModel, pair: Example, tile: int | None = None, seeds: tuple[int, ...] = (3,)) -> Enlargement:
     grid = Grid(pair.lr_size, pair.hr_size, model.patch)
-    return enlarge(model, pair, latents_of(model, grid, seeds), tile)
+    return enlarge(model, pair, latents_of(model, grid, seeds, learned=model.prior is not None), tile)
 
 
 # --- one pass is the pipeline
@@ -354,11 +354,19 @@ def test_diversity_needs_drawn_detail(model: LinfModel, folder: Path) -> None:
         assert evaluate(model, files, settings)["mean"]["diversity"] is None
     learned = make_model(prior="unet")
     report = evaluate(learned, files, Settings(scale=2, protocol="rgb"))
-    assert (report["temperature"], report["shave"], report["latent"]) == (None, 2, "prior")
+    assert (report["temperature"], report["shave"], report["latent"]) == (None, 2, "learned")
     assert report["mean"]["diversity"] is None
-    for settings in (Settings(scale=2, temperature=0.5), Settings(scale=2, sweep=(0.5,))):
-        with pytest.raises(BadValue, match="--prior none"):
-            evaluate(learned, files, settings)
+    with pytest.raises(BadValue, match="--prior none"):
+        evaluate(learned, files, Settings(scale=2, sweep=(0.5,)))
+
+
+def test_a_temperature_is_obeyed_beside_a_learned_prior(folder: Path) -> None:
+    files, learned = pairs(str(folder), limit=1), make_model(prior="unet")
+    for temperature, latent in ((0.0, "faithful"), (0.5, "drawn")):
+        with_prior = evaluate(learned, files, Settings(scale=2, temperature=temperature, samples=1))
+        without = evaluate(replace(learned, prior=None), files, Settings(scale=2, temperature=temperature, samples=1))
+        assert (with_prior["latent"], with_prior["temperature"]) == (latent, temperature)
+        assert with_prior["mean"]["psnr"] == pytest.approx(without["mean"]["psnr"], rel=1e-4)
 
 
 def test_progress_and_no_pictures(model: LinfModel, folder: Path) -> None:
@@ -498,7 +506,7 @@ def test_lpips_and_learned_prior(here: Path, shared: Path, capsys: pytest.Captur
     options = ["--hr", "hr", "--scale", "2", "--protocol", "rgb", "--limit", "1", "--lpips", file]
     assert main(["evaluate", "--model", "learned", *options]) == 0
     text = capsys.readouterr().out
-    assert "learned prior: 1 picture, RGB, shave 2, LPIPS (alex)" in text
+    assert "learned: 1 picture, RGB, shave 2, LPIPS (alex)" in text
     assert "| LPIPS |" in text
 
 
@@ -512,7 +520,7 @@ def test_lpips_and_learned_prior(here: Path, shared: Path, capsys: pytest.Captur
     (["--hr", "hr", "--json", "none/out.json"], "there is no folder"),
     (["--hr", "hr", "--lpips", "none.safetensors"], "LPIPS"),
     (["--hr", "hr", "--seed", str(2**64 - 1)], "seed"),
-    (["--hr", "hr", "--model", "learned", "--temperature", "0.5"], "--prior none"),
+    (["--hr", "hr", "--model", "learned", "--sweep", "0.5"], "--prior none"),
     ([], "--hr"),
 ])  # fmt: skip
 def test_bad_options(here: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str) -> None:

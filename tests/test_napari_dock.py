@@ -322,7 +322,7 @@ def test_preview_follows_the_temperature_without_the_network(shown: Any, qtbot: 
 
 def test_presets_fill_the_fields_and_are_made_of_them(viewer: Any, qtbot: Any) -> None:
     viewer.add_image(stack(1)[0], name="cells")
-    dock = open_dock(viewer, qtbot, scale=(3.0, 1.5), seed=7, latent="noise", temperature=0.3, auto_temperature=False)
+    dock = open_dock(viewer, qtbot, scale=(3.0, 1.5), seed=7, latent="drawn", temperature=0.3, auto_temperature=False)
     before = dock.options()
     dock.presets.names.setCurrentText("mine")
     dock.presets.save()

@@ -32,7 +32,7 @@ from .tiny import write_models
 
 ROOT = Path(__file__).parents[1]
 LOAD = {"model": "tiny", "prior": "none", "device": "cpu", "precision": "float32"}
-UPSCALE = {"scale": 2.0, "latent": "noise", "temperature": 0.5, "auto_temperature": False, "seed": 3}
+UPSCALE = {"scale": 2.0, "latent": "drawn", "temperature": 0.5, "auto_temperature": False, "seed": 3}
 
 # What ComfyUI writes with Workflow > Export (API): string ids in no order, `upload`, titles, a preview on the way.
 FROM_COMFYUI = {

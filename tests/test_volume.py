@@ -75,7 +75,7 @@ def test_every_road_gives_the_same_bits(model: str, size: tuple[int, int], outpu
 
 def test_every_road_gives_the_same_bits_with_a_learned_prior(models: Path) -> None:
     v = volume(stack(2, 45, 38), (131, 97), model=str(models / "learned.safetensors"), tile=14)
-    assert v.recipe()["latent"] == "prior"
+    assert v.recipe()["latent"] == "learned"
     assert len(v.blocks()) > 4
     assert np.array_equal(by_planes(v), by_blocks(v))
 
@@ -403,7 +403,7 @@ def test_axes_that_do_not_fit_are_refused(make: Callable[[], object], says: str)
         make()
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 3}, {"latent": "drawn"}, {"seed": -1}, {"tile": 1.5}], ids=str)
+@pytest.mark.parametrize("settings", [{"temperature": 3}, {"latent": "magic"}, {"seed": -1}, {"tile": 1.5}], ids=str)
 def test_settings_are_checked_at_once(settings: dict[str, Any]) -> None:
     with pytest.raises(BadValue, match=next(iter(settings))):
         Settings(**settings)
@@ -491,7 +491,7 @@ def test_units_have_many_spellings() -> None:
 
 def test_a_volume_remembers_its_models_prior_being_absent(model: str) -> None:
     with pytest.raises(BadValue, match="no learned prior"):
-        volume(stack(9, 9), (18, 18), model=model, latent="prior").plane()
+        volume(stack(9, 9), (18, 18), model=model, latent="learned").plane()
 
 
 def test_weights_that_changed_are_read_again(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def result(source: dict[str, Any], **options: Any) -> torch.Tensor:
 def test_one_click_is_the_chain(model: str) -> None:
     click = one_click(scale=2.4, seed=5, temperature=0.6, auto_temperature=False)
     click["2"]["inputs"]["model"] = model
+    click["3"]["inputs"]["latent"] = "drawn" if model == "tiny" else "learned"
     assert (result(chain(model)) - result(click)).abs().max() < 1e-6
 
 
@@ -132,7 +133,7 @@ def test_progress_covers_the_graph_and_may_cancel() -> None:
 def test_a_step_that_fails_is_named() -> None:
     source = one_click()
     source["3"]["_meta"] = {"title": "My upscaler"}
-    source["3"]["inputs"]["latent"] = "prior"
+    source["3"]["inputs"]["latent"] = "learned"
     with pytest.raises(ValueError, match=r"node '3' \(My upscaler\): The model 'tiny' has no learned prior"):
         result(source)
 
@@ -175,7 +176,7 @@ BAD = {
     "out of range": (changed("3", "scale", 0.5), r"node '3' \(Upscale\), scale is 0.5: give a number from 1 to 32"),
     "not a number": (changed("3", "scale", float("nan")), "scale is nan"),
     "not a boolean": (changed("3", "auto_temperature", "no"), "auto_temperature is 'no': give true or false"),
-    "not a choice": (changed("3", "latent", "magic"), "choose one of auto, prior, noise"),
+    "not a choice": (changed("3", "latent", "magic"), "choose one of auto, faithful, learned, drawn"),
     "not text": (changed("2", "prior", 7), "prior is 7: give text"),
     "wrong socket": (changed("3", "image", ["2", 0]), r"takes IMAGE, but it is linked to LINF_MODEL of the node '2'"),
     "mask for an image": (changed("3", "image", ["1", 1]), "takes IMAGE, but it is linked to MASK"),

@@ -8,7 +8,7 @@ from ..pipeline.grid import Grid, output_size
 from ..pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from ..pipeline.reference import encode_reference as encode_picture
 from ..pipeline.render import Progress
-from .amount import amount_of
+from .amount import amount_of, detail_of
 from .node import node
 from .types import (
     AutoTemperature,
@@ -81,7 +81,7 @@ def learned_prior(
     width: Side = 0,
     megapixels: Megapixels = 0.0,
 ) -> Latent:
-    """Predict the latent z instead of drawing it (LINF-LP): no temperature to tune, no grid artefacts.
+    """Predict the latent z instead of drawing it (LINF-LP): no temperature to tune, no seed.
 
     Parameters
     ----------
@@ -145,7 +145,8 @@ def compose(
     mask
         Multiplies the amount pixel by pixel.
     """
-    amount = amount_of(texture.features, texture.grid, texture.kind, temperature, auto_temperature, strength, mask)
+    detail = detail_of("auto", temperature, auto_temperature, strength)
+    amount = amount_of(texture.features, texture.grid, texture.kind, detail, mask)
     return composition.compose(texture, amount)
 
 

@@ -20,7 +20,8 @@ PROGRESS = "progress"
 class Input:
     """One input of a node. `kind` is a socket's name, or INT, FLOAT, STRING, BOOLEAN or COMBO.
 
-    `options` are magicgui's: min, max, step, choices, tooltip. A socket without a default must be wired.
+    `options` are magicgui's: min, max, step, choices, tooltip; `formerly` maps choices of older files to today's. A
+    socket without a default must be wired.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Input:
             return value
         if self.kind == "COMBO":
             choices = self.options["choices"]
+            value = self.options.get("formerly", {}).get(value, value) if isinstance(value, str) else value
             if not callable(choices) and value not in choices:
                 raise BadValue(f"{self.name} is {value!r}: choose one of {', '.join(map(str, choices))}.")
         if self.kind in ("COMBO", "STRING"):

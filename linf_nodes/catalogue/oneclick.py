@@ -1,11 +1,9 @@
 """The whole chain as one node."""
 
-from typing import Annotated
-
 from ..pipeline import features
 from ..pipeline import upscale as whole
 from ..pipeline.render import Progress
-from .amount import amount_of
+from .amount import amount_of, detail_of
 from .chain import learned_prior, sample_latent
 from .node import node
 from .types import (
@@ -13,6 +11,7 @@ from .types import (
     Frame,
     Image,
     Latent,
+    LatentKind,
     Mask,
     Megapixels,
     Model,
@@ -34,7 +33,7 @@ def upscale(
     linf_model: Model,
     image: Image,
     scale: Scale = 4.0,
-    latent: Annotated[str, {"choices": ("auto", "prior", "noise")}] = "auto",
+    latent: LatentKind = "auto",
     temperature: Temperature = 0.5,
     auto_temperature: AutoTemperature = True,
     strength: Strength = 1.0,
@@ -58,19 +57,18 @@ def upscale(
         From Load LINF Model.
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
-    latent
-        prior: predict the latent; noise: draw it; auto: predict it where the model has a learned prior.
     mask
         Multiplies the amount of detail pixel by pixel.
     """
     seen = features.Features(linf_model, image)
     features.check_image(image)
     size = (height, width)
-    learned = latent == "prior" or (latent == "auto" and linf_model.prior is not None)
+    detail = detail_of(latent, temperature, auto_temperature, strength)
+    kind = detail.kind(linf_model)
     z: Latent
-    if learned:
+    if kind == "learned":
         z = learned_prior(seen, scale, scale_x, *size, megapixels)
     else:
         z = sample_latent(seen, scale, seed, frame, scale_x, *size, megapixels, origin_y, origin_x)
-    amount = amount_of(seen, z.grid, z.kind, temperature, auto_temperature, strength, mask)
+    amount = amount_of(seen, z.grid, kind, detail, mask)
     return whole.upscale(seen, z, amount, tile or None, progress)

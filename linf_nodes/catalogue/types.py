@@ -6,6 +6,7 @@ from typing import Annotated
 from torch import Tensor
 
 from ..pipeline.composition import Texture as TextureValue
+from ..pipeline.detail import CHOICES, FORMER
 from ..pipeline.features import Features as FeaturesValue
 from ..pipeline.latent import Latent as LatentValue
 from ..pipeline.model import LinfModel
@@ -84,11 +85,26 @@ Temperature = Annotated[
         "min": 0.0,
         "max": 2.0,
         "step": 0.01,
-        "tooltip": "Amount of a drawn latent's detail: 0 is the most faithful picture, more is more texture.",
+        "tooltip": "Amount of detail, drawn or learned, unless auto_temperature is on: 0 is the faithful picture.",
     },
 ]
-AutoTemperature = Annotated[bool, {"tooltip": "Use the temperature on the weights' card for this scale instead."}]
+AutoTemperature = Annotated[
+    bool,
+    {
+        "tooltip": "On: temperature is not used; drawn detail takes the value on the weights' card for this scale, "
+        "learned detail is added whole. Off: temperature is obeyed."
+    },
+]
 Strength = Annotated[
     float,
-    {"min": 0.0, "max": 2.0, "step": 0.01, "tooltip": "Amount of a learned prior's or reference's detail."},
+    {"min": 0.0, "max": 2.0, "step": 0.01, "tooltip": "Multiplies the amount of detail, of every kind."},
+]
+LatentKind = Annotated[
+    str,
+    {
+        "choices": CHOICES,
+        "formerly": FORMER,
+        "tooltip": "faithful: no detail; learned: predicted by the learned prior; drawn: from the seed; auto: learned "
+        "where the model has a prior and auto_temperature is on, else drawn.",
+    },
 ]

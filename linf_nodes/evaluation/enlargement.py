@@ -40,9 +40,9 @@ class Enlargement:
         return torch.stack([self.picture(amount, k) for k in range(len(self.details))])
 
 
-def latents_of(model: LinfModel, grid: Grid, seeds: Sequence[int]) -> list[Latent]:
-    """The learned latent where the model has a prior, else a drawn one for every seed."""
-    if model.prior is not None:
+def latents_of(model: LinfModel, grid: Grid, seeds: Sequence[int], learned: bool) -> list[Latent]:
+    """The learned latent, or a drawn one for every seed."""
+    if learned:
         return [PriorLatent(grid, model.hash)]
     return [NoiseLatent(grid, model.hash, seed, dim=model.dim) for seed in seeds]
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import BadValue
+from ..pipeline.detail import Detail
 from ..pipeline.grid import Grid
 from ..pipeline.model import LinfModel
 from .calibration import LEVELS, Calibration, split
@@ -31,7 +32,7 @@ class Settings:
     shave
         Border pixels left out of PSNR and SSIM; None: what the papers do (`default_shave`).
     temperature
-        Of a drawn latent; None: the card's best at this scale.
+        Of a drawn latent; None: the learned latent where the model has a prior, else the card's best at this scale.
     samples
         How many draws the diversity is taken over; their seeds follow `seed`, which names the measured draw.
     sweep
@@ -75,7 +76,7 @@ def evaluate(
     Raises
     ------
     BadValue
-        When temperatures are asked of a model that predicts its latent, or there is no picture.
+        When a sweep is asked of learned detail, or there is no picture.
     BadShape
         When a picture does not fit the scale, or is too small for a measure.
     """
@@ -120,14 +121,15 @@ class _Run:
 
     def __init__(self, model: LinfModel, settings: Settings, lpips: Lpips | None):
         self.model, self.settings, self.lpips = model, settings, lpips
-        self.learned = model.prior is not None
-        if self.learned and (settings.temperature is not None or settings.sweep):
+        self.detail = Detail(temperature=settings.temperature)
+        self.learned = self.detail.kind(model) == "learned"
+        if self.learned and settings.sweep:
             raise BadValue(
-                f"The model {model.name!r} predicts its latent, so a temperature changes nothing: leave it out, or "
-                "measure the model without its prior (--prior none)."
+                f"The detail of {model.name!r} is learned, so there are no temperatures to sweep: give one with "
+                "--temperature too, or measure the model without its prior (--prior none)."
             )
-        auto = model.temperature(settings.scale) if settings.temperature is None else settings.temperature
-        self.temperature = None if self.learned else auto
+        self.amount = self.detail.amount(model, settings.scale, self.detail.kind(model))
+        self.temperature = None if self.learned else self.amount
         given = settings.shave
         self.shave = default_shave(settings.scale, settings.protocol, self.learned) if given is None else given
 
@@ -139,7 +141,7 @@ class _Run:
         return {
             "model": self.model.name,
             "model_hash": self.model.hash,
-            "latent": "prior" if self.learned else "noise",
+            "latent": "learned" if self.learned else "drawn" if self.amount else "faithful",
             "scale": self.settings.scale,
             "protocol": self.settings.protocol,
             "stretch": self.settings.stretch,
@@ -158,8 +160,8 @@ class _Run:
         example = read_pair(pair, self.settings.scale, self.settings.stretch)
         grid = Grid(example.lr_size, example.hr_size, self.model.patch)
         seeds = [self.settings.seed + k for k in range(self.settings.samples if self.diverse else 1)]
-        found = enlarge(self.model, example, latents_of(self.model, grid, seeds), self.settings.tile)
-        amount = 1.0 if self.temperature is None else self.temperature
+        found = enlarge(self.model, example, latents_of(self.model, grid, seeds, self.learned), self.settings.tile)
+        amount = self.amount
         entry = {
             "name": example.name,
             "lr_size": list(example.lr_size),

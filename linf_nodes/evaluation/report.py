@@ -32,9 +32,9 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 
 def _title(report: Mapping[str, Any]) -> str:
-    amount = "learned prior"
-    if report["latent"] == "noise":
-        amount = f"temperature {report['temperature']:g}"
+    amount = str(report["latent"])
+    if amount == "drawn":
+        amount = f"drawn at temperature {report['temperature']:g}"
     where = "Y" if report["protocol"] == "y" else "RGB"
     network = f", LPIPS ({report['lpips_network']})" if report["lpips_network"] else ""
     count = f"{report['count']} picture{'s' if report['count'] > 1 else ''}"

@@ -20,7 +20,7 @@ from .pickled import from_bare, read_pickled
 from .spec import Spec
 from .weights import Weights, own_copies, weights_hash
 
-__all__ = ["VERSION", "Weights", "build", "read_weights", "weights_hash", "write_card", "write_weights"]
+__all__ = ["VERSION", "Weights", "build", "read_weights", "states_prior", "weights_hash", "write_card", "write_weights"]
 
 VERSION = 1
 _PARTS = ("linf", "prior")
@@ -50,6 +50,15 @@ def read_weights(path: Path) -> Weights:
     except UnsupportedWeights as error:
         said = "".join(c if c.isprintable() else " " for c in str(error))  # it may quote the file
         raise UnsupportedWeights(f"'{path}': {said}") from error
+
+
+def states_prior(path: Path) -> bool:
+    """Whether the header of one of our own files describes a learned prior; False for every other file."""
+    try:
+        with safe_open(path, "pt") as file:
+            return bool(_json(dict(file.metadata() or {}), "spec").get("prior"))
+    except (SafetensorError, OSError, UnsupportedWeights):
+        return False
 
 
 def write_weights(path: Path, weights: Weights, half: bool = True) -> None:

@@ -101,18 +101,15 @@ class Plane:
 
     def _latent(self) -> Latent:
         settings, model = self.volume.settings, self.model
-        if settings.latent == "prior" or (settings.latent == "auto" and model.prior is not None):
-            if model.prior is None:
-                raise BadValue(f"The model {model.name!r} has no learned prior: choose the latent noise, or auto.")
+        if settings.detail.kind(model) == "learned":
             return PriorLatent(self.grid, model.hash)
         return NoiseLatent(self.grid, model.hash, settings.seed, self.frame, dim=model.dim)
 
     def _amount(self, window: Window, output: str) -> Amount:
-        s = self.volume.settings
         if output == "mean":
             return Amount(0.0)
-        options = s.temperature, s.auto_temperature, s.strength
-        return amount_of(window.features, self.grid, self.latent.kind, *options, None)
+        detail = self.volume.settings.detail
+        return amount_of(window.features, self.grid, detail.kind(self.model), detail)
 
     def _window(self, block: Block) -> Window:
         """What a block must see."""

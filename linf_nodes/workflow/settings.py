@@ -5,7 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..catalogue import NODES
+from ..catalogue.amount import detail_of
 from ..catalogue.loading import load_model
+from ..pipeline.detail import Detail
 from ..pipeline.device import resolve_device, resolve_dtype
 from ..pipeline.model import LinfModel
 
@@ -34,7 +36,12 @@ class Settings:
     def __post_init__(self) -> None:
         inputs = {i.name: i for n in ("LINFLoadModel", "LINFUpscale") for i in NODES[n].inputs}
         for name, value in asdict(self).items():
-            inputs[name].checked(value)
+            object.__setattr__(self, name, inputs[name].checked(value))
+
+    @property
+    def detail(self) -> Detail:
+        """Which detail is added, and how much of it."""
+        return detail_of(self.latent, self.temperature, self.auto_temperature, self.strength)
 
     def settled(self) -> "Settings":
         """The same with what this machine makes of the precision `auto`, and with whole paths."""

@@ -188,8 +188,9 @@ class Volume:
         """How the result is made, as JSON values; the same keys as pictures carry."""
         model, s = self.settings.load(), self.settings
         plane = Plane(self, tuple(0 for _ in self.axes.looped), model)
-        drawn, auto = plane.latent.kind == "drawn", s.auto_temperature
         levels = [[levels.low, levels.high] for levels in self.every_levels]
+        drawn = dict(s.detail.record(model, max(plane.grid.scale), s.seed))
+        drawn.pop("frame")  # every plane has its own
         return {
             "program": "linf-nodes",
             "version": __version__,
@@ -199,10 +200,7 @@ class Volume:
             "scale": list(plane.grid.scale),
             "lr_size": list(plane.grid.lr_size),
             "hr_size": list(self.size),
-            "latent": "noise" if drawn else "prior",
-            "temperature": (model.temperature(max(plane.grid.scale)) if auto else s.temperature) if drawn else None,
-            "strength": None if drawn else s.strength,
-            "seed": s.seed if drawn else None,
+            **drawn,
             "precision": str(model.dtype).removeprefix("torch."),
             "output": str(Output(output)),
             "shape": list(self.shape),

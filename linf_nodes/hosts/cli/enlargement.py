@@ -8,8 +8,10 @@ from typing import Any
 
 from ... import __version__
 from ...catalogue import NODES
+from ...catalogue.amount import detail_of
 from ...errors import BadValue
 from ...pictures import Depth, Picture, check_target, write_picture
+from ...pipeline.detail import Detail
 from ...pipeline.grid import Size, output_size
 from ...pipeline.model import LinfModel
 from ...workflow.tensors import Levels, image_of, picture_of
@@ -18,6 +20,7 @@ from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
+_DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
 
@@ -54,17 +57,24 @@ class Enlargement:
         for target in job.targets:
             check_target(picture, target, size, self.depth)
 
-    def check_model(self, model: LinfModel, drawn_options: bool) -> None:
-        """Refuse draws of a latent that is predicted; remark on options that change nothing then."""
-        if not self._learned(model):
+    @property
+    def detail(self) -> Detail:
+        """Which detail is added, and how much of it."""
+        names = ("latent", "temperature", "auto_temperature", "strength")
+        return detail_of(*(self.option(name) for name in names))
+
+    def check_model(self, model: LinfModel) -> None:
+        """Refuse several draws where nothing is drawn; remark on options that change nothing."""
+        kind = self.detail.kind(model)
+        if kind == "drawn":
             return
+        why = "the detail is faithful" if kind == "faithful" else f"the detail of {model.name!r} is learned"
         if len(self.seeds) > 1:
-            raise BadValue(
-                f"the learned prior of {model.name!r} predicts one picture, so --samples {len(self.seeds)} would be "
-                "copies: add --latent noise."
-            )
-        if drawn_options:
-            say(f"note: {model.name!r} predicts its latent, so --temperature and seeds change nothing; see --latent")
+            raise BadValue(f"{why}, so --samples {len(self.seeds)} would be copies of one picture: add --latent drawn.")
+        idle = [f"--{name}" for name in _DRAWN if name in self.values]
+        idle += ["--temperature"] * (kind == "faithful" and "temperature" in self.values)
+        if idle:
+            say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
 
     def enlarge(self, model: LinfModel, picture: Picture, source: Path, target: Path, seed: int) -> Values:
         """Write one result; returns what is to be said of it."""
@@ -84,10 +94,6 @@ class Enlargement:
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
         lr, hr = picture.pixels.shape[:2], self.hr_size(picture)
         scale = [o / i for o, i in zip(hr, lr, strict=True)]
-        drawn = not self._learned(model)
-        temperature = self.option("temperature")
-        if self.option("auto_temperature"):
-            temperature = model.temperature(max(scale))
         return {
             "program": "linf-nodes",
             "version": __version__,
@@ -97,14 +103,6 @@ class Enlargement:
             "scale": scale,
             "lr_size": list(lr),
             "hr_size": list(hr),
-            "latent": "noise" if drawn else "prior",
-            "temperature": temperature if drawn else None,
-            "strength": None if drawn else self.option("strength"),
-            "seed": seed if drawn else None,
-            "frame": self.option("frame") if drawn else None,
+            **self.detail.record(model, max(scale), seed, self.option("frame")),
             "precision": str(model.dtype).removeprefix("torch."),
         }
-
-    def _learned(self, model: LinfModel) -> bool:
-        latent = self.option("latent")
-        return bool(latent == "prior" or (latent == "auto" and model.prior is not None))

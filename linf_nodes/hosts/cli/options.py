@@ -58,7 +58,8 @@ _FOLDED = (
         "--temperature",
         ("temperature", "auto_temperature"),
         "T|auto",
-        "amount of drawn detail, 0 (most faithful) to 2; auto: the best one on the weights' card (default: auto)",
+        "amount of detail, from 0 (faithful) to 2; auto: learned detail whole where there is a prior, else drawn "
+        "detail at the temperature on the weights' card (default: auto)",
         _temperature,
     ),
     Option(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...pictures import read_picture
+from ...pipeline.detail import described
 from .enlargement import LOAD, UPSCALE, Enlargement
 from .jobs import Jobs
 from .options import add_options, option_files, read_options
@@ -21,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
     jobs = Jobs.plan(args.paths, endings, suffix, option_files(args, UPSCALE))
     held = jobs.inspect(task.check)
     model = LOAD(read_options(args, LOAD))
-    task.check_model(model, drawn_options=bool(args.samples or getattr(args, "--temperature")))
+    task.check_model(model)
     with jobs.place() as finished:
         for job in jobs.every:
             picture = held.pop(job.source, None) or read_picture(job.source)
@@ -34,10 +35,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _sentence(record: Mapping[str, Any]) -> str:
     height, width = record["hr_size"]
-    amount = "learned prior"
-    if record["latent"] == "noise":
-        amount = f"temperature {record['temperature']:g}, seed {record['seed']}"
-    return f"{record['path']}: {height}x{width}, {amount}, {record['seconds']:.1f} s on {record['device']}"
+    return f"{record['path']}: {height}x{width}, {described(record)}, {record['seconds']:.1f} s on {record['device']}"
 
 
 def _parser() -> Parser:

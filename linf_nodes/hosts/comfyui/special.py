@@ -21,6 +21,8 @@ def methods_of(node: Node) -> dict[str, Callable[..., Any]]:
         return {"fingerprint_inputs": lambda cls, **_: float("nan")}  # never the same: it looks at what is loaded
     if node.id == PRESET:
         return {"validate_inputs": _has_preset, "fingerprint_inputs": _preset_version}
+    if any("formerly" in i.options for i in node.inputs):
+        return {"validate_inputs": lambda cls, latent=None: _is_choice(node, latent)}
     if _reads(node):
         return {"validate_inputs": _is_there, "fingerprint_inputs": _version}
     return {}
@@ -87,6 +89,14 @@ def _preset_version(cls: type[Any], preset: str | None = None, **_: Any) -> Any:
     from . import presets
 
     return None if preset is None else names.version(presets.file_of(preset))
+
+
+def _is_choice(node: Node, latent: str | None) -> bool | str:
+    """Newer cores refuse what is not in the list of choices; graphs of before have other words for them."""
+    try:
+        return latent is None or bool(next(i for i in node.inputs if i.name == "latent").checked(latent))
+    except BadValue as error:
+        return str(error)
 
 
 def _is_there(cls: type[Any], path: str | None = None) -> bool | str:

@@ -213,7 +213,7 @@ class SuperResolution(QWidget):
             return
         for box in (self.size_box, self.model, self.result, self.compute):
             box.explain(found.tips)
-        self.model.show_models(found.models)
+        self.model.show_models(found.models, found.learned)
         self.compute.show_choices(found.devices, found.precisions)
         self._ready = True
         self._state("busy" if self.session.busy else "idle")

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """Help by the name of an input; names of the models, devices and precisions that are here."""
+    """Help by the name of an input; names of the models, of those that have a learned prior, of the devices
+    and precisions that are here.
+    """
 
     tips: Mapping[str, str]
     models: tuple[str, ...]
+    learned: tuple[str, ...]
     devices: tuple[str, ...]
     precisions: tuple[str, ...]
 
@@ -17,11 +20,14 @@ class Facts:
 def facts() -> Facts:
     """Read the catalogue; takes seconds the first time in a process, as torch is loaded."""
     from ...catalogue import NODES
+    from ...models.checkpoint import states_prior
+    from ...pipeline.store import available_models
 
     inputs = {i.name: i for i in (*NODES["LINFUpscale"].inputs, *NODES["LINFLoadModel"].inputs)}
     return Facts(
         {name: str(i.options.get("tooltip", "")) for name, i in inputs.items()},
         tuple(inputs["model"].choices()),
+        tuple(name for name, path in available_models().items() if states_prior(path)),
         ("auto", "cpu", *_accelerators()),
         tuple(inputs["precision"].choices()),
     )

@@ -137,8 +137,12 @@ class Live(QObject):
 
 
 def _decides(source: Source, options: Options) -> tuple[Any, ...]:
-    """What the held parts depend on beside the view; the amounts are left out."""
+    """What the held parts depend on beside the view; the amounts are left out.
+
+    Whether the temperature is automatic counts where it chooses between learned and drawn detail.
+    """
+    automatic = options.auto_temperature or options.latent != "auto"
     still = replace(
-        options, temperature=0.0, auto_temperature=True, strength=1.0, mean=False, samples=1, uncertainty=False
+        options, temperature=0.5, auto_temperature=automatic, strength=1.0, mean=False, samples=1, uncertainty=False
     )
     return id(source.data), replace(still, scope=Scope.VIEW, target=Target.LAYER)

@@ -9,11 +9,17 @@ from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from .box import Box, choose, fill
 
-_LATENTS = (("learned if there is one", "auto"), ("learned prior", "prior"), ("drawn", "noise"))
+_LATENTS = (("auto", "auto"), ("faithful", "faithful"), ("learned", "learned"), ("drawn", "drawn"))
+# Why fields are off.
+_IDLE = {
+    "faithful": "Faithful: no detail is added, so temperature, strength and seed are not used.",
+    "learned": "Learned detail is one picture, so the seed is not used. To draw, set a temperature or choose drawn.",
+    "drawn": "",
+}
 
 
 class ModelBox(Box):
-    """Model, latent, temperature or strength, and seed."""
+    """Model, latent, temperature, strength, and seed."""
 
     def __init__(self) -> None:
         super().__init__("Model")
@@ -22,29 +28,32 @@ class ModelBox(Box):
         fill(self.latent, _LATENTS)
         fill(self.prior, [("the model's own", "auto"), ("none", "none")])
         self.temperature, self.strength = _slider(0.5), _slider(1.0)
-        self.auto = QCheckBox("auto: its card's best, or 0")
+        self.auto = QCheckBox("auto")
         self.auto.setChecked(True)
         self.seed = QLargeIntSpinBox()
         self.seed.setRange(0, (1 << 64) - 1)
         self.row("Model", [self.model], ["model"])
-        self.row("Texture", [self.latent], ["latent"])
+        self.row("Detail", [self.latent], ["latent"])
         self.row("Prior", [self.prior], ["prior"])
         self.row("Temperature", [self.temperature, self.auto], ["temperature"])
-        self.auto.setToolTip("")
         self.named["auto_temperature"] = [self.auto]
         self.named["temperature"].remove(self.auto)
         self.row("Strength", [self.strength], ["strength"])
         self.row("Seed", [self.seed], ["seed"])
+        self._idle = self.note()
+        self._learned: frozenset[str] = frozenset()
         for signal in (*(c.currentIndexChanged for c in (self.model, self.latent, self.prior)), self.auto.toggled):
             signal.connect(self._changed)
         for signal in (self.temperature.valueChanged, self.strength.valueChanged, self.seed.valueChanged):
             signal.connect(self._changed)
         self._changed()
 
-    def show_models(self, names: Iterable[str]) -> None:
-        """Offer models, and each as a prior's file."""
+    def show_models(self, names: Iterable[str], learned: Iterable[str] = ()) -> None:
+        """Offer models, and each as a prior's file; those in `learned` have a prior of their own."""
+        self._learned = frozenset(learned)
         fill(self.model, [(n, n) for n in names])
         fill(self.prior, [("the model's own", "auto"), ("none", "none"), *((f"of {n}", n) for n in names)])
+        self._changed()
 
     def values(self) -> dict[str, Any]:
         return {
@@ -71,11 +80,22 @@ class ModelBox(Box):
             self.auto.setChecked(values["auto_temperature"])
 
     def _changed(self) -> None:
+        kind = self._kind()
         self.temperature.setVisible(not self.auto.isChecked())  # its number would not be the one that counts
-        self.temperature.setEnabled(self.latent.currentData() != "prior")
-        self.auto.setEnabled(self.latent.currentData() != "prior")
-        self.strength.setEnabled(self.latent.currentData() != "noise")
+        for field in (self.temperature, self.auto, self.strength):
+            field.setEnabled(kind != "faithful")
+        self.seed.setEnabled(kind == "drawn")
+        self._idle.setText(_IDLE[kind])
+        self._idle.setVisible(bool(_IDLE[kind]))
         self.changed.emit()
+
+    def _kind(self) -> str:
+        """Faithful, learned or drawn: what `Detail.kind` will make of the fields, as far as is known of the model."""
+        latent, prior = self.latent.currentData(), self.prior.currentData()
+        if latent != "auto":
+            return str(latent)
+        has_prior = prior != "none" and (prior != "auto" or self.model.currentData() in self._learned)
+        return "learned" if has_prior and self.auto.isChecked() else "drawn"
 
 
 def _slider(value: float) -> QLabeledDoubleSlider:

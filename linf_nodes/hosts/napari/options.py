@@ -4,9 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import BadValue
+
+if TYPE_CHECKING:
+    from ...pipeline.detail import Detail
 
 Pair = tuple[float, float]
 Size = tuple[int, int]
@@ -85,6 +88,13 @@ class Options:
         if self.sizing is Sizing.PIXEL:
             return output_size(lr_size, size=_size_of_pixels(lr_size, pixel, self.pixel))
         return scaled_size(lr_size, self.scale)
+
+    @property
+    def detail(self) -> "Detail":
+        """Which detail is added, and how much of it."""
+        from ...catalogue.amount import detail_of  # late: torch
+
+        return detail_of(self.latent, self.temperature, self.auto_temperature, self.strength)
 
     def outputs(self) -> int:
         """How many pictures of the source are asked for."""

@@ -11,6 +11,7 @@ from .view import Index, Rectangle
 
 if TYPE_CHECKING:
     from ...pipeline.blocks import Block
+    from ...pipeline.model import LinfModel
     from ...workflow.plane import Plane
     from ...workflow.tensors import Levels
     from ...workflow.volume import Volume
@@ -22,8 +23,7 @@ MOST = 1024  # pixels a side that are held: 24 bytes each
 class Held:
     """Bilinear enlargement with the mean, and the detail, of a rectangle of one plane: each `[1 or 3, r, c]` float32.
 
-    `kind` is the latent's: temperature is the amount of what is drawn, strength of what is predicted; `automatic` is
-    the card's temperature at this scale. `alpha` holds finished samples.
+    `kind` says which detail it is, of `model` at `scale`. `alpha` holds finished samples.
     """
 
     volume: "Volume"
@@ -32,12 +32,12 @@ class Held:
     detail: NDArray[np.float32]
     alpha: NDArray[Any] | None
     kind: str
-    automatic: float
+    model: "LinfModel"
+    scale: float
 
     def amount(self, options: Options) -> float:
-        if self.kind != "drawn":
-            return options.strength
-        return self.automatic if options.auto_temperature else options.temperature
+        """What the options make of the detail that is held."""
+        return options.detail.amount(self.model, self.scale, self.kind)
 
     def picture(self, amount: float) -> NDArray[Any]:
         """`steady + amount * detail` in the source's intensities, type and order of axes, without looped ones."""
@@ -75,7 +75,8 @@ def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
     alpha = None
     if window.alpha is not None:
         alpha = _samples(full_range(volume.source_dtype), window.enlarged(window.alpha, grid, pixels), volume)
-    return Held(volume, index, still, detail.numpy(), alpha, latent.kind, model.temperature(max(grid.scale)))
+    kind = volume.settings.detail.kind(model)
+    return Held(volume, index, still, detail.numpy(), alpha, kind, model, max(grid.scale))
 
 
 def _seen(patches: "Block", plane: "Plane", whole: bool) -> "Block":

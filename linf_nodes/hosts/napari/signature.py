@@ -67,7 +67,7 @@ def _layer(i: Input, kind: Any = None, optional: bool = False) -> inspect.Parame
 
 def _option(i: Input) -> inspect.Parameter:
     """magicgui's own vocabulary is the catalogue's: min, max, step, choices, tooltip."""
-    options = dict(i.options)
+    options = {name: value for name, value in i.options.items() if name != "formerly"}
     if "choices" in options:
         options["choices"] = lambda _: i.choices()  # asked again whenever the widget is reset
     return inspect.Parameter(i.name, _KEYWORD, default=i.default, annotation=Annotated[_TYPES[i.kind], options])
