@@ -104,6 +104,8 @@ def _deduce_encoder(state: State) -> Spec:
         return Spec("rrdb", {"nf": _side(state, "conv_first.weight"), "nb": nb, "gc": gc})
     if "conv_first.weight" in state and "patch_embed.norm.weight" in state:
         return Spec("swinir", _swinir(state))
+    if "feats.0.smfa.const" in state:
+        return Spec("smfanet", _smfanet(state))
     if "head.0.weight" in state and not any("conv_du." in name for name in state):  # conv_du: RCAN
         return _edsr(state)
     names = ", ".join(list(state)[:4]) or "no tensor at all"
@@ -125,6 +127,11 @@ def _rdn(state: State) -> dict[str, Any]:
         raise UnsupportedWeights(f"The RDN has blocks, convolutions and growth {found}; known are {CONFIGS}.")
     kernel = _side(state, "SFENet1.weight", -1)
     return {"G0": _side(state, "SFENet1.weight"), "RDNkSize": kernel, "RDNconfig": config}
+
+
+def _smfanet(state: State) -> dict[str, Any]:
+    dim, hidden = _side(state, "to_feat.weight"), _side(state, "feats.0.pcfn.conv_0.weight")
+    return {"dim": dim, "n_blocks": _count(state, r"feats\.(\d+)\."), "ffn_scale": hidden / max(dim, 1)}
 
 
 def _swinir(state: State) -> dict[str, Any]:

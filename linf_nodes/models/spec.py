@@ -12,6 +12,7 @@ from .edsr_prior import EDSRPrior
 from .linf import LINF
 from .rdn import RDN
 from .rrdb import RRDB
+from .smfanet import SMFANet
 from .swin_prior import SwinPrior
 from .swinir import SwinIR
 from .unet import UNetPrior
@@ -68,6 +69,7 @@ ENCODERS: Mapping[str, _Entry] = {
     "rdn": (RDN, _RDN, {}),
     "rrdb": (RRDB, _same("nf", "nb", "gc"), {}),
     "swinir": (SwinIR, _SWINIR, {}),
+    "smfanet": (SMFANet, _same("dim", "n_blocks", "ffn_scale"), {}),
 }
 
 PRIORS: Mapping[str, _Entry] = {

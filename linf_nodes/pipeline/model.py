@@ -12,10 +12,11 @@ from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
 from ..models.rdn import RDN
 from ..models.rrdb import RRDB
+from ..models.smfanet import SMFANet
 from ..models.swinir import SwinIR
 
 # Measured halos, LR pixels (docs/tiling.md): beyond them no output moved by more than 1/512.
-_MEASURED_HALO: Mapping[type, int] = {RDN: 32, RRDB: 48, SwinIR: 32}
+_MEASURED_HALO: Mapping[type, int] = {RDN: 32, RRDB: 48, SwinIR: 32, SMFANet: 48}
 
 
 @dataclass(frozen=True, eq=False)

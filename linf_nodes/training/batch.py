@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 class Sampler:
     """Draws batches from a pack: `crop` LR pixels a side, a scale for each crop, `queries` textures of each crop.
 
-    Batch k is a pure function of (seed, k), so that a resumed run repeats nothing.
+    Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
     pack: Pack
@@ -40,10 +40,10 @@ class Sampler:
     scales: Scales
     wear: Wear = UNWORN
 
-    def __call__(self, step: int) -> Batch:
-        """Batch number `step`."""
+    def __call__(self, step: int, done: float = 0.0) -> Batch:
+        """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
-        parts = [self._one(i, self.scales.at(step), random) for i in range(self.batch)]
+        parts = [self._one(i, self.scales.at(step, done), random) for i in range(self.batch)]
         lr, texture, corners, rel_cell = zip(*parts, strict=True)
         joined = Corners(*(torch.cat(t) for t in zip(*corners, strict=True)))
         return Batch(torch.stack(lr), torch.cat(texture), joined, torch.cat(rel_cell))

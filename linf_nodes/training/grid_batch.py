@@ -32,7 +32,7 @@ class GridBatch(NamedTuple):
 class GridSampler:
     """Draws batches from a pack: `size` HR pixels a side, a multiple of `patch`, and one scale for each batch.
 
-    Batch k is a pure function of (seed, k), so that a resumed run repeats nothing.
+    Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
     pack: Pack
@@ -43,10 +43,10 @@ class GridSampler:
     scales: Scales
     wear: Wear = UNWORN
 
-    def __call__(self, step: int) -> GridBatch:
-        """Batch number `step`."""
+    def __call__(self, step: int, done: float = 0.0) -> GridBatch:
+        """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
-        low, high = self.scales.at(step)
+        low, high = self.scales.at(step, done)
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
         side = max(1, round(self.size / scale))
         crops = [random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)]

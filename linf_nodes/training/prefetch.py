@@ -1,4 +1,4 @@
-"""The next batch is drawn while the present one trains."""
+"""Batches one after the other: beside a GPU the next one is drawn while the present one trains."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,20 +9,26 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """Calls `draw(k + 1)` in a background thread after `draw(k)` was taken; a context manager.
+    """Gives `draw(k)`, which depends on k alone; a context manager.
 
-    Every batch is drawn in that thread and depends on k alone, so that the results are those without it.
+    Parameters
+    ----------
+    ahead
+        Draw `k + 1` in a background thread after `k` was taken. On a CPU that is no gain: a second thread brings an
+        OpenMP team of its own, which spins against the first, and a step takes half as long again.
     """
 
-    def __init__(self, draw: Callable[[int], T]):
+    def __init__(self, draw: Callable[[int], T], ahead: bool = True):
         self._draw = draw
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="linf-batch")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="linf-batch") if ahead else None
         self._next: tuple[int, Future[T]] | None = None
 
     def __call__(self, step: int) -> T:
         """Batch number `step`."""
-        ahead = self._next
-        future = ahead[1] if ahead is not None and ahead[0] == step else self._pool.submit(self._draw, step)
+        if self._pool is None:
+            return self._draw(step)
+        known = self._next
+        future = known[1] if known is not None and known[0] == step else self._pool.submit(self._draw, step)
         batch = future.result()
         self._next = step + 1, self._pool.submit(self._draw, step + 1)
         return batch
@@ -33,4 +39,5 @@ class Prefetch(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

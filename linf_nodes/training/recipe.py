@@ -1,5 +1,6 @@
 """A training recipe: one TOML file, one frozen dataclass."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -27,8 +28,10 @@ class Recipe:
     prior: Mapping[str, Any] = field(default_factory=dict)
     init: str = ""
     grow: bool = False
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     steps: int = 28_000
+    minutes: float = 0.0
     batch: int = 16
     crop: int = 32
     queries: int = 256
@@ -41,6 +44,7 @@ class Recipe:
     jpeg: tuple[float, ...] = ()
 
     lr: float = 1e-3
+    encoder_rate: float = 1.0
     schedule: str = "cosine"
     warmup: int = 200
     milestones: tuple[float, ...] = (0.5, 0.75, 0.9)
@@ -60,7 +64,7 @@ class Recipe:
     tau: float = 0.8
 
     seed: int = 1
-    bfloat16: bool = True
+    bfloat16: bool | str = "auto"
     compile: bool | str = False
     save_every: int = 500
     preview_every: int = 1000
@@ -117,15 +121,18 @@ class Recipe:
     def _check(self, path: Path) -> None:
         for f in fields(self):
             value, default = getattr(self, f.name), f.default
-            if f.name == "compile" and value == "auto":
+            if f.name in ("compile", "bfloat16") and value == "auto":
                 continue
-            kind = bool if isinstance(default, bool) else type(default)
+            kind = bool if isinstance(default, bool) or f.name == "bfloat16" else type(default)
             fits = isinstance(value, _NUMBERS if kind is float else kind) and (kind is bool or value is not True)
             if kind in (bool, int, float, str, tuple) and not fits:
                 raise BadValue(f"The recipe '{path}' has {f.name} = {value!r}: give it like {default!r}.")
         for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
             if getattr(self, name) < (name not in ("planes", "steps", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
+        for name in ("minutes", "encoder_rate"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give 0 or a positive number.")
         for name, value, choices in (("kind", self.kind, KINDS), ("schedule", self.schedule, SCHEDULES)):
             if value not in choices:
                 raise BadValue(f"The recipe '{path}' has {name} = {value!r}: use {' or '.join(choices)}.")

@@ -13,12 +13,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import BadValue, Cancelled, LinfError
 from ..models.checkpoint import Weights, write_weights
 from .checkpoint import load_state, save_state
+from .clock import Clock
 from .compiling import compile_chains, wanted
 from .grid_batch import GridBatch, GridSampler
 from .interrupt import Interrupt
 from .log import Log
 from .loss import Terms
 from .pack import Pack, load_pack
+from .precision import choose_precision
 from .prefetch import Prefetch
 from .preview import CROPS, write_preview
 from .recipe import Recipe
@@ -29,6 +31,7 @@ from .task import make_task, term_weights
 Progress = Callable[[int, int, str], None]
 
 LOG_EVERY = 50
+SAVE_SECONDS = 300.0  # of training between two checkpoints at most
 
 
 class Run:
@@ -49,8 +52,11 @@ class Run:
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         if wanted(recipe.compile, device):
             compile_chains(self.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.lr, betas=(0.9, 0.99), fused=True)
+        self.optimizer = torch.optim.Adam(_groups(recipe, self.model), recipe.lr, betas=(0.9, 0.99), fused=True)
         self.step = 0
+        self.clock = Clock(recipe.steps, recipe.minutes)
+        self.remark = ""
+        """What was found out about this machine, in a sentence."""
         self.path = recipe.folder() / "state.pt"
         self.log = Log(recipe.folder() / "log.csv")
         self.pictures = 0
@@ -58,6 +64,8 @@ class Run:
         """Norms are looked at only when something is written: a look waits until the device has done its work."""
         self._unseen: list[tuple[int, Terms, Tensor]] = []
         self._said = ""
+        self._settled = False
+        self._rate = 0.0
 
     def resume(self) -> bool:
         """Load the last checkpoint; False when there is none.
@@ -86,6 +94,7 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         self._unseen.clear()
         self.step, self.pictures = state["step"], state.get("pictures", 0)
+        self.clock.seconds = float(state.get("seconds", 0.0))
         return True
 
     def save(self) -> None:
@@ -105,6 +114,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "pictures": self.pictures,
+            "seconds": self.clock.seconds,
         }
         save_state(self.path, state)
 
@@ -113,29 +123,52 @@ class Run:
         r = self.recipe
         return load_pack(r.folders(), self.task.min_side, self.device, r.hold_out, r.planes)
 
-    def train(self, progress: Progress | None = None, pack: Pack | None = None, stop: int | None = None) -> None:
-        """Go on to the recipe's last step, or to step `stop` of them, and write a checkpoint.
+    def finished(self, stop: int | None = None) -> bool:
+        """Whether the recipe's steps or minutes are through, or step `stop` is reached."""
+        return self.clock.done(self.step) >= 1 or (stop is not None and self.step >= stop)
+
+    def prepare(self, pack: Pack) -> None:
+        """Where the recipe leaves it open, take the faster precision; `remark` says which."""
+        if self.recipe.bfloat16 == "auto":
+            self.model.train()
+            self.remark = choose_precision(self.task, self.task.sampler(pack)(self.step, 0.0), self.device)
+
+    def train(
+        self,
+        progress: Progress | None = None,
+        pack: Pack | None = None,
+        stop: int | None = None,
+        pause: float | None = None,
+    ) -> None:
+        """Go on to the recipe's end, to step `stop`, or for `pause` minutes, and write a checkpoint.
 
         Ctrl-C, or `Cancelled` raised by `progress`, ends the step, writes a checkpoint, and is raised.
         """
-        last = min(self.recipe.steps, self.recipe.steps if stop is None else stop)
-        if self.step >= last:
+        if self.finished(stop):
             return
         pack = pack or self.pack()
         self.pictures = len(pack.pictures)
         self.log.forget(self.step)
+        if not self.remark:
+            self.prepare(pack)
         self.model.train()
         preview = self._preview(pack) if self.recipe.preview_every else None
-        with Interrupt() as interrupt, Prefetch(self.task.sampler(pack)) as batches:
+        draw, ahead = self.task.sampler(pack), self.device.type != "cpu"
+        until = math.inf if pause is None else self.clock.seconds + 60 * pause
+        saved = self.clock.seconds
+        self.clock.start()
+        with Interrupt() as interrupt, Prefetch(lambda k: draw(k, self.clock.done(k)), ahead) as batches:
             try:
-                while self.step < last:
+                while not self.finished(stop) and self.clock.seconds < until:
                     self._advance(batches(self.step))
+                    self.clock.tick()
                     if progress is not None:
-                        progress(self.step, self.recipe.steps, self._said)
+                        progress(self.step, self.clock.total(self.step), self._said)
                     if interrupt.asked:
                         raise KeyboardInterrupt
-                    if self.step % self.recipe.save_every == 0:
+                    if self.step % self.recipe.save_every == 0 or self.clock.seconds - saved > SAVE_SECONDS:
                         self.save()
+                        saved = self.clock.seconds
                     if preview is not None and self.step % self.recipe.preview_every == 0:
                         self._look()
                         write_preview(self.path.with_name("preview.png"), self.task, self.average, preview)
@@ -163,8 +196,9 @@ class Run:
         return GridSampler(pack, 0, CROPS, size, self.task.patch, Scales((top, top)))(0) if size else None
 
     def _advance(self, batch: Any) -> None:
+        self._rate = rate = learning_rate(self.recipe, self.clock.done(self.step))
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.step)
+            group["lr"] = rate * group.get("share", 1.0)
         self._settle()
         terms = self.task.terms(batch, self.step)
         weights = term_weights(self.recipe)
@@ -196,11 +230,11 @@ class Run:
 
     def _settle(self) -> None:
         """From the recipe's fraction of the run on, norm layers use the running statistics, as in inference."""
-        edge = int(self.recipe.settle * self.recipe.steps)
-        if self.step < edge:
+        if self.clock.done(self.step) < self.recipe.settle:
             return
-        if self.step == edge:
+        if not self._settled:
             self.model.load_state_dict(dict(self.average.named_buffers()), strict=False)
+            self._settled = True
         for module in self.model.modules():
             if isinstance(module, _BatchNorm):
                 module.eval()
@@ -221,4 +255,14 @@ class Run:
     def _tell(self, terms: dict[str, float], norm: float) -> None:
         self._said = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
         if self.step % LOG_EVERY == 0:
-            self.log.write(self.step, learning_rate(self.recipe, self.step), terms, norm)
+            self.log.write(self.step, self._rate, terms, norm)
+
+
+def _groups(recipe: Recipe, net: nn.Module) -> list[dict[str, Any]]:
+    """Parameters with their share of the learning rate: an encoder that begins trained may learn more slowly."""
+    inside = [p for name, p in net.named_parameters() if name.startswith("encoder.")]
+    if recipe.encoder_rate == 1 or not inside:
+        return [{"params": list(net.parameters()), "share": 1.0}]
+    known = {id(p) for p in inside}
+    rest = [p for p in net.parameters() if id(p) not in known]
+    return [{"params": rest, "share": 1.0}, {"params": inside, "share": recipe.encoder_rate}]

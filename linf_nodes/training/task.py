@@ -24,6 +24,8 @@ from .spectrum import WINDOW
 from .trunk import perceptual_distance, read_trunk
 from .wear import Wear
 
+Draw = Callable[[int, float], Any]
+
 POOLED = 8  # pixels to each side that the deepest features but one are pooled over
 
 
@@ -42,8 +44,11 @@ class Task(Protocol):
     def net(self) -> nn.Module:
         """The network that is trained."""
 
-    def sampler(self, pack: Pack) -> Callable[[int], Any]:
-        """Draws batch k."""
+    autocast: torch.dtype | None
+    """What the encoder and the MLP compute in; None for float32."""
+
+    def sampler(self, pack: Pack) -> Draw:
+        """Draws batch k, when so much of the run is behind it."""
 
     def terms(self, batch: Any, step: int) -> Terms:
         """Loss terms of a batch, unweighted."""
@@ -61,20 +66,20 @@ class LinfTask:
     frozen = ""
 
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.autocast = recipe, device, _autocast(recipe)
         self.spec, self.net = _linf(recipe, init)
         _on(device, self.net)
         self.min_side, self.patch = int(recipe.crop * recipe.scales[1]), self.net.patch_size
 
-    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+    def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
         return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
-        return texture_terms(self.net, batch, _autocast(self.recipe))
+        return texture_terms(self.net, batch, self.autocast)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
-        return mean_picture(net, batch, _autocast(self.recipe))
+        return mean_picture(net, batch, self.autocast)
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
         return Weights(self.spec, state, None, {}, {**card, "training": training})
@@ -88,14 +93,14 @@ class PictureTask(LinfTask):
         self.distance = _distance(recipe, device)
         self.min_side = _checked_size(recipe, self.net)
 
-    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+    def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
         return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
         z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
-        return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), _autocast(self.recipe))
+        return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
 
 
 class PriorTask:
@@ -104,7 +109,7 @@ class PriorTask:
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
         if init is None or init.linf is None:
             raise BadValue("A prior is trained over a finished LINF: give its weights as 'init' or --init.")
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.autocast = recipe, device, _autocast(recipe)
         self.frozen = weights_hash(replace(init, prior=None, prior_state={}))
         self.weights = init
         linf, learned = build(init)
@@ -120,17 +125,17 @@ class PriorTask:
         if recipe.balanced and self.distance is None:
             raise BadValue("balanced = true compares with a perceptual distance: name a network as 'perceptual'.")
 
-    def sampler(self, pack: Pack) -> Callable[[int], Any]:
+    def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
         return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
         r, distance = self.recipe, _moved(self.distance, step)
         wanted = {name: getattr(r, name) > 0 for name in ("latent", "pattern", "texture")}
-        return prior_terms(self.linf, self.net, batch, distance, _autocast(r), **wanted, balanced=r.balanced)
+        return prior_terms(self.linf, self.net, batch, distance, self.autocast, **wanted, balanced=r.balanced)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
-        return prior_picture(self.linf, net, batch, _autocast(self.recipe))
+        return prior_picture(self.linf, net, batch, self.autocast)
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
         card = {**self.weights.card, **card, "prior_training": training}
@@ -209,7 +214,7 @@ def _on(device: torch.device, net: nn.Module) -> None:
 
 def _scales(recipe: Recipe) -> Scales:
     small = (recipe.small[0], recipe.small[1]) if recipe.small else None
-    return Scales((recipe.scales[0], recipe.scales[1]), small, int(recipe.small_until * recipe.steps))
+    return Scales((recipe.scales[0], recipe.scales[1]), small, recipe.small_until)
 
 
 def _wear(recipe: Recipe) -> Wear:
@@ -217,7 +222,8 @@ def _wear(recipe: Recipe) -> Wear:
 
 
 def _autocast(recipe: Recipe) -> torch.dtype | None:
-    return torch.bfloat16 if recipe.bfloat16 else None
+    """ "auto" is float32 until it is timed."""
+    return torch.bfloat16 if recipe.bfloat16 is True else None
 
 
 def _distance(recipe: Recipe, device: torch.device) -> Distance | None:

@@ -27,8 +27,8 @@ def run(argv: Sequence[str]) -> int:
     target = _target(args.export)
     trained = Run(recipe, resolve_device(args.device), read_weights(Path(args.init)) if args.init else None)
     _begin(trained, args.resume)
-    if trained.step < min(recipe.steps, recipe.steps if args.stop is None else args.stop):
-        _train(trained, args.stop)
+    if not trained.finished(args.stop):
+        _train(trained, args.stop, args.pause)
     if target is not None:
         _export(trained, target, args.licence)
     return 0
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _changes(args: argparse.Namespace) -> dict[str, Any]:
     """Values that go before the recipe's; folders are the caller's, not the recipe's."""
-    changes = {"steps": args.steps, "batch": args.batch, "seed": args.seed}
+    changes = {"steps": args.steps, "minutes": args.minutes, "batch": args.batch, "seed": args.seed}
     changes["data"] = [str(Path(d).absolute()) for d in args.data] if args.data else None
     changes["out"] = str(Path(args.out).absolute()) if args.out else None
     return {key: value for key, value in changes.items() if value is not None}
@@ -62,7 +62,7 @@ def _begin(trained: Run, resume: bool) -> None:
         say(f"there is no checkpoint in '{trained.path.parent}' yet: starting anew")
 
 
-def _train(trained: Run, stop: int | None) -> None:
+def _train(trained: Run, stop: int | None, pause: float | None) -> None:
     pack = trained.pack()
     for reason in pack.skipped:
         say(f"skipped {reason}")
@@ -73,7 +73,10 @@ def _train(trained: Run, stop: int | None) -> None:
     )
     status = _Status(trained.step)
     try:
-        trained.train(status, pack, stop)
+        trained.prepare(pack)
+        if trained.remark:
+            say(trained.remark)
+        trained.train(status, pack, stop, pause)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -144,6 +147,16 @@ def _parser() -> Parser:
     parser.add_argument("--out", metavar="FOLDER", help="the run's folder in the place of the recipe's")
     parser.add_argument("--steps", type=int, metavar="N", help="length of the run in the place of the recipe's")
     parser.add_argument("--stop", type=int, metavar="N", help="stop at step N of the recipe's, to go on another time")
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="M",
+        help="length of the run in minutes of training, whatever the device's speed, in the place of its steps; a "
+        "checkpoint goes on with another number",
+    )
+    parser.add_argument(
+        "--pause", type=_minutes, metavar="M", help="stop after M minutes of this call, to go on with --resume"
+    )
     parser.add_argument("--batch", type=int, metavar="N", help="pictures a step in the place of the recipe's")
     parser.add_argument("--seed", type=int, metavar="N", help="of weights and crops in the place of the recipe's")
     parser.add_argument(
@@ -153,3 +166,13 @@ def _parser() -> Parser:
     )
     parser.add_argument("--licence", metavar="TEXT", help="licence of the weights, for their card")
     return parser
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to train: give a positive number of minutes.")
+    return minutes

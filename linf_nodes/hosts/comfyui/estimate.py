@@ -8,6 +8,7 @@ from torch import Tensor
 from ...models.edsr import EDSR
 from ...models.rdn import RDN
 from ...models.rrdb import RRDB
+from ...models.smfanet import SMFANet
 from ...models.swinir import SwinIR
 from ...pipeline.encoding import MAP_BYTES
 from ...pipeline.features import Features
@@ -18,7 +19,7 @@ from ...pipeline.render import AUTO_TILE, HELD_BYTES
 from ...pipeline.scene import CELLS
 
 # Feature maps that an encoder holds at its widest, in units of its output: peaks measured on a CPU.
-_LAYER_COPIES: Mapping[type, int] = {EDSR: 5, RRDB: 9, RDN: 48, SwinIR: 70}
+_LAYER_COPIES: Mapping[type, int] = {EDSR: 5, RRDB: 9, RDN: 48, SwinIR: 70, SMFANet: 9}
 _LATENT_BYTES, _PIXEL_BYTES = 12, 40  # of one output pixel: z, and texture, base and sums when the encoder is through
 
 
