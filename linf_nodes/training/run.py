@@ -26,7 +26,7 @@ from .preview import CROPS, write_preview
 from .recipe import Recipe
 from .scales import Scales
 from .schedule import learning_rate
-from .task import make_task, term_weights
+from .task import begun_with, make_task, term_weights
 
 Progress = Callable[[int, int, str], None]
 
@@ -47,7 +47,8 @@ class Run:
 
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None = None):
         self.recipe, self.device = recipe, device
-        self.task = make_task(recipe, device, init)
+        self.begun_with = begun_with(recipe, init)
+        self.task = make_task(recipe, device, self.begun_with)
         self.model = self.task.net
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         if wanted(recipe.compile, device):
@@ -114,7 +115,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "pictures": self.pictures,
-            "seconds": self.clock.seconds,
+            "seconds": self.clock.seconds if self.recipe.minutes else 0.0,
         }
         save_state(self.path, state)
 
@@ -178,6 +179,20 @@ class Run:
                     asked.add_note(f"step {self.step} is kept in '{self.path}': go on with --resume")
                 raise
         self.save()
+
+    def check_licence(self) -> None:
+        """Refuse to pass on what began with weights of an unknown licence.
+
+        Raises
+        ------
+        BadValue
+            When neither their card nor the recipe's `origin` states one.
+        """
+        if self.begun_with is not None and not self.begun_with.card.get("licence"):
+            raise BadValue(
+                "The weights that this run begins with state no licence, so what comes of them cannot be exported: "
+                "give the recipe an [origin] table with file, licence and data."
+            )
 
     def export(self, path: Path, card: dict[str, Any], training: dict[str, Any]) -> Weights:
         """Write the averaged weights, with what they stand on, as weights that every host can load.

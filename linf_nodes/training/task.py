@@ -68,6 +68,7 @@ class LinfTask:
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
         self.recipe, self.device, self.autocast = recipe, device, _autocast(recipe)
         self.spec, self.net = _linf(recipe, init)
+        self.origin = {} if init is None or "origin" not in init.card else {"origin": init.card["origin"]}
         _on(device, self.net)
         self.min_side, self.patch = int(recipe.crop * recipe.scales[1]), self.net.patch_size
 
@@ -82,7 +83,7 @@ class LinfTask:
         return mean_picture(net, batch, self.autocast)
 
     def export(self, state: dict[str, Tensor], card: dict[str, Any], training: dict[str, Any]) -> Weights:
-        return Weights(self.spec, state, None, {}, {**card, "training": training})
+        return Weights(self.spec, state, None, {}, {**self.origin, **card, "training": training})
 
 
 class PictureTask(LinfTask):
@@ -142,11 +143,21 @@ class PriorTask:
         return replace(self.weights, prior=self.spec, prior_state=state, card=card)
 
 
-def make_task(recipe: Recipe, device: torch.device, init: Weights | None = None) -> Task:
-    """The task of a recipe; `init` goes before the recipe's own."""
+def begun_with(recipe: Recipe, init: Weights | None) -> Weights | None:
+    """The weights that a run begins with: `init`, or the recipe's own; their card says where they come from.
+
+    A file without a card is told by the recipe's `origin`.
+    """
     path = recipe.weights()
     if init is None and path is not None:
         init = read_weights(path)
+    if init is None or not recipe.origin:
+        return init
+    return replace(init, card={"licence": recipe.origin.get("licence"), **init.card, "origin": dict(recipe.origin)})
+
+
+def make_task(recipe: Recipe, device: torch.device, init: Weights | None = None) -> Task:
+    """The task of a recipe, and of the weights that it begins with."""
     if recipe.kind == "prior":
         return PriorTask(recipe, device, init)
     kind = PictureTask if recipe.perceptual and recipe.perceptual_weight else LinfTask

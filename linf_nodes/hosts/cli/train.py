@@ -26,6 +26,8 @@ def run(argv: Sequence[str]) -> int:
     recipe = Recipe.read(Path(args.recipe), **_changes(args))
     target = _target(args.export)
     trained = Run(recipe, resolve_device(args.device), read_weights(Path(args.init)) if args.init else None)
+    if target is not None:
+        trained.check_licence()
     _begin(trained, args.resume)
     if not trained.finished(args.stop):
         _train(trained, args.stop, args.pause)
