@@ -25,6 +25,7 @@ from linf_nodes.hosts.cli.main import COMMANDS, main
 from linf_nodes.models.checkpoint import read_weights, weights_hash
 from linf_nodes.pictures import read_picture, read_recipe
 from linf_nodes.pipeline import upscale as whole
+from linf_nodes.workflow import one_click_graph
 
 from .tiny import LINF, PRIOR, samples, weights, write_models, write_png
 
@@ -331,8 +332,71 @@ def test_bad_pictures(name: str, said: Say) -> None:
     make, message = PICTURES[name]
     make(Path(name))
     write_png(Path("good.png"))
-    assert message in refused(said, "upscale", "good.png", name, "out/", "--model", "tiny")
     assert message in refused(said, "upscale", name, "out.tif", "--model", "tiny")
+    if not Path(name).is_file():  # what names no picture stops the command before it begins
+        assert message in refused(said, "upscale", "good.png", name, "out/", "--model", "tiny")
+        return
+    assert upscale("good.png", name, "out/", "--scale", "2") == 1
+    told = said()
+    assert message in told
+    assert f"1 of 2 pictures done; 1 failed: {name}" in told
+    assert [f.name for f in Path("out").iterdir()] == ["good.png"]
+
+
+@pytest.mark.parametrize("command", ["upscale", "run", "filter"])
+def test_a_folder_goes_on_past_what_fails(command: str, said: Say, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("in/a.png", "in/deep/er/c.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        write_png(Path(name))
+    truncated(Path("in/deep/b.png"))
+    Path("in/deep/b.png").rename("in/b.png")
+    Path("p.json").write_text(json.dumps(one_click_graph({"model": "tiny"}, {"scale": 2.0})))
+    begun = {
+        "upscale": ["upscale", "--model", "tiny", "--scale", "2"],
+        "run": ["run", "p.json"],
+        "filter": ["filter", "unsharp-mask"],
+    }[command]
+    assert main([*begun, "in", "out", "--recursive"]) == 1
+    assert "2 of 3 pictures done; 1 failed: in/b.png" in said()
+    assert sorted(str(f) for f in Path("out").rglob("*.png")) == ["out/a.png", "out/deep/er/c.png"]
+    Path("out/a.png").unlink()
+    write_png(Path("in/b.png"))
+    before = Path("out/deep/er/c.png").stat().st_mtime_ns
+    assert main([*begun, "in", "out", "--recursive", "--skip-existing"]) == 0
+    assert "skipped 1 that are there already" in said()
+    assert Path("out/deep/er/c.png").stat().st_mtime_ns == before
+    assert sorted(f.name for f in Path("out").glob("*.png")) == ["a.png", "b.png"]
+
+
+def test_sides_one_by_one(said: Say) -> None:
+    write_png(Path("a.png"))  # 9 x 7
+    for options, size in ((("--width", "14"), (18, 14)), (("--height", "27"), (27, 21))):
+        assert upscale("a.png", "b.png", *options) == 0
+        assert read_picture("b.png").pixels.shape[:2] == size
+    assert upscale("a.png", "b.png", "--width", "18", "--height", "14") == 0
+    assert "note: 14 high and 18 wide changes the aspect of 'a.png' by 65 %; did you mean --size 18x14?" in said()
+    assert upscale("a.png", "b.png", "--width", "14", "--height", "18") == 0
+    assert "note" not in said()
+    assert "both give the height" in refused(said, "upscale", "a.png", "b.png", "--size", "18x14", "--height", "20")
+
+
+@pytest.mark.parametrize(("words", "hint"), [
+    (("upscal", "a", "b"), "Did you mean 'upscale'?"),
+    (("upscale", "a.png", "b.png", "--model", "tny"), "Did you mean 'tiny'?"),
+    (("upscale", "a.png", "b.png", "--latent", "leaned"), "Did you mean 'learned'?"),
+    (("upscale", "a.png", "b.png", "--temprature", "0"), "Did you mean '--temperature'?"),
+    (("run", "photo-4x-txture", "a.png", "b.png"), "Did you mean 'photo-4x-texture'?"),
+    (("filter", "unsharp", "a.png", "b.png"), "Did you mean 'unsharp-mask'?"),
+])  # fmt: skip
+def test_a_name_that_is_nearly_right(words: tuple[str, ...], hint: str, said: Say) -> None:
+    write_png(Path("a.png"))
+    assert hint in refused(said, *words)
+
+
+def test_a_home_of_nobody_is_no_model(said: Say) -> None:
+    write_png(Path("a.png"))
+    message = refused(said, "upscale", "a.png", "b.png", "--model", "~nobody-here/m")
+    assert "no model named '~nobody-here/m'" in message
 
 
 def test_bad_outputs(said: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ BELOW = {
     "hosts.comfyui": CORE,
     "hosts.napari": CORE,
 }
-FLOOR = {"", "errors", "atomic"}
+FLOOR = {"", "errors", "atomic", "meant", "memory"}
 HOST_MODULES = {
     "comfy", "comfy_api", "comfy_execution", "folder_paths", "server",
     "napari", "npe2", "magicgui", "qtpy", "superqt", "PySide6", "PyQt5", "PyQt6",

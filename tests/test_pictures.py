@@ -149,7 +149,7 @@ def test_depth_converts(tmp_path):
         (np.float32, 3, "a.png", {}, ".tif"),
         (np.uint8, 3, "a.jpg", {"depth": "float32"}, ".tif"),
         (np.uint8, 4, "a.jpg", {}, "alpha"),
-        (np.uint8, 3, "a.bmp", {}, ".avif"),
+        (np.uint8, 3, "a.xcf", {}, ".avif"),
         (np.uint8, 3, "a", {}, ".avif"),
         (np.uint8, 3, "a.png", {"depth": "12"}, "'12'"),
         (np.uint8, 3, "a.png", {"quality": 90}, "lossless"),

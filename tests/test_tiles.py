@@ -1,10 +1,13 @@
 """However a picture is cut, batched, stored or interrupted, it is the same picture."""
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, Cancelled, OutOfMemory
 from linf_nodes.pipeline import scene
 from linf_nodes.pipeline.blocks import Block, Plan, Span
@@ -234,3 +237,29 @@ def test_pixels_that_are_not_numbers_are_refused() -> None:
         enlarge(make_model(), image, (16, 16))
     with pytest.raises(BadShape, match="5"):
         enlarge(make_model(), picture(8, 8, 5), (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "torch.uint8"),
+        (torch.zeros(3, 8, 8), r"shape \(3, 8, 8\)"),
+        (torch.zeros(1, 5, 8, 8), r"shape \(1, 5, 8, 8\)"),
+        (np.zeros((1, 3, 8, 8)), "a ndarray"),
+        ("a.png", "a str"),
+    ],
+    ids=["uint8", "no batch", "five channels", "array", "name"],
+)
+def test_what_is_no_picture_is_told_in_one_sentence(image: Any, words: str) -> None:
+    for node in (NODES["LINFUpscale"], NODES["LINFEncodeLr"]):
+        with pytest.raises((BadValue, BadShape), match=words):
+            node.function(make_model(), image)
+
+
+def test_other_floating_point_types_are_taken() -> None:
+    image = picture(8, 9)
+    wanted = NODES["LINFUpscale"].function(make_model(), image, temperature=0.5, auto_temperature=False)
+    for dtype, most in ((torch.float64, 1e-5), (torch.float16, 1e-2)):
+        found = NODES["LINFUpscale"].function(make_model(), image.to(dtype), temperature=0.5, auto_temperature=False)
+        assert found.dtype == torch.float32
+        assert (found - wanted).abs().max() < most

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadValue
+from ..meant import meant
 from .types import Socket
 
 REQUIRED = inspect.Parameter.empty
@@ -51,7 +52,8 @@ class Input:
             choices = self.options["choices"]
             value = self.options.get("formerly", {}).get(value, value) if isinstance(value, str) else value
             if not callable(choices) and value not in choices:
-                raise BadValue(f"{self.name} is {value!r}: choose one of {', '.join(map(str, choices))}.")
+                hint = meant(str(value), choices)
+                raise BadValue(f"{self.name} is {value!r}: choose one of {', '.join(map(str, choices))}.{hint}")
         if self.kind in ("COMBO", "STRING"):
             return self._text(value)
         if self.kind == "BOOLEAN":

@@ -60,8 +60,8 @@ def upscale(
     mask
         Multiplies the amount of detail pixel by pixel.
     """
-    seen = features.Features(linf_model, image)
     features.check_image(image)
+    seen = features.Features(linf_model, image)
     size = (height, width)
     detail = detail_of(latent, temperature, auto_temperature, strength)
     kind = detail.kind(linf_model)

@@ -1,8 +1,9 @@
 """What a model is: a frozen description, read from a file's own spec or deduced from tensor shapes."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from torch import nn
 
@@ -43,11 +44,45 @@ class Spec:
         return {"name": self.name, "args": dict(self.args)}
 
 
+MOST = 4096  # of anything that a network has a number of
+_MOST = {"flow_layers": 256, "num_layer": 64, "patch_size": 31}
+
+
+def _checked(model: str, key: str, value: Any, wanted: Any) -> Any:
+    """An argument of the kind that a network takes, within bounds: a file may say anything.
+
+    Raises
+    ------
+    UnsupportedWeights
+    """
+    most = _MOST.get(key, MOST)
+    if wanted is int:
+        fits, kind = _counts(value, most), f"a whole number from 1 to {most}"
+    elif wanted is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+        kind = f"a number from 0 to {most}"
+    elif get_origin(wanted) is Literal:
+        fits, kind = value in get_args(wanted), " or ".join(map(repr, get_args(wanted)))
+    elif wanted in (str, bool):
+        fits, kind = isinstance(value, wanted), "text" if wanted is str else "true or false"
+    else:
+        fits = isinstance(value, list | tuple) and 0 < len(value) <= 64 and all(_counts(v, most) for v in value)
+        kind = f"a list of whole numbers from 1 to {most}"
+    if not fits:
+        raise UnsupportedWeights(f"Model {model!r} has {key} = {value!r:.60}: give {kind}.")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _counts(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
 def _call(spec: Spec, build: Callable[..., nn.Module], names: Mapping[str, str], defaults: Args) -> nn.Module:
     args = dict(defaults)
+    parameters = inspect.signature(build).parameters
     for key, value in spec.args.items():
         if key in names:
-            args[names[key]] = tuple(value) if isinstance(value, list) else value
+            args[names[key]] = _checked(spec.name, key, value, parameters[names[key]].annotation)
         elif key not in _INERT:
             raise UnsupportedWeights(f"Model {spec.name!r} has an argument {key!r} that is not known here.")
     return build(**args)
@@ -115,6 +150,11 @@ def build_linf(spec: Spec) -> LINF:
         if not isinstance(args.get(switch, True), bool):
             raise UnsupportedWeights(f"{switch} is {args[switch]!r:.60}; it must be true or false.")
     known = {"patch_size", "flow_layers", "num_layer", "hidden_dim", *SWITCHES}
+    for key in ("patch_size", "flow_layers", "num_layer", "hidden_dim"):
+        if key in args:
+            _checked(spec.name, key, args[key], int)
+    if args.get("hidden_dim", 2) % 2:
+        raise UnsupportedWeights(f"Model {spec.name!r} has hidden_dim = {args['hidden_dim']}: give an even number.")
     if unknown := sorted(set(args) - known):
         raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
     return LINF(encoder, **args)  # type: ignore[arg-type]

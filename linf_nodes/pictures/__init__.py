@@ -1,10 +1,10 @@
-"""Pictures in and out: PNG, JPEG, WebP, AVIF and TIFF, as float32 planes with their metadata."""
+"""Pictures in and out: PNG, JPEG, WebP, AVIF, TIFF and older formats, as float32 planes with their metadata."""
 
-from .finding import find_pictures
-from .formats import EXTENSIONS
+from .finding import find_pictures, place_pictures
+from .formats import EXTENSIONS, written_suffix
 from .picture import Picture
 from .reading import read_picture, read_recipe
-from .writing import Depth, check_target, write_picture
+from .writing import Depth, check_target, loss_notes, write_picture
 
 __all__ = [
     "EXTENSIONS",
@@ -12,7 +12,10 @@ __all__ = [
     "Picture",
     "check_target",
     "find_pictures",
+    "loss_notes",
+    "place_pictures",
     "read_picture",
     "read_recipe",
     "write_picture",
+    "written_suffix",
 ]

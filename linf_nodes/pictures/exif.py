@@ -10,7 +10,19 @@ from PIL.ExifTags import IFD, Base
 from .recipe import pack_comment, unpack_comment
 
 # UserWarning is what Pillow says of damaged tags, where the user has turned warnings into errors.
-_BROKEN = (SyntaxError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, UserWarning)
+_BROKEN = (
+    SyntaxError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+    UserWarning,
+)
 
 # The tags of a TIFF's first directory that describe the picture; the rest say where its samples lie.
 DESCRIPTIVE = (
@@ -87,8 +99,33 @@ def dump_exif(exif: Image.Exif) -> bytes | None:
         return None
     try:
         return _selected(exif, plain).tobytes()
-    except _BROKEN:  # tags of impossible types: losing them beats losing the picture
-        return None
+    except _BROKEN:
+        return _whole_tags(exif, plain)
+
+
+def _whole_tags(exif: Image.Exif, plain: Iterable[int]) -> bytes | None:
+    """The block without the tags that cannot be written, of impossible types say: losing them beats losing the rest."""
+    kept = Image.Exif()
+    for tag in plain:
+        kept[tag] = exif[tag]
+        if not _writable(kept):
+            del kept[tag]
+    for ifd in DIRECTORIES:
+        entries = kept.get_ifd(ifd)
+        for tag, value in exif.get_ifd(ifd).items():
+            if tag != IFD.Interop:
+                entries[tag] = value
+                if not _writable(kept):
+                    del entries[tag]
+    return kept.tobytes() if list(kept) or any(kept.get_ifd(ifd) for ifd in DIRECTORIES) else None
+
+
+def _writable(exif: Image.Exif) -> bool:
+    try:
+        exif.tobytes()
+    except _BROKEN:
+        return False
+    return True
 
 
 def take_orientation(exif: Image.Exif) -> int:

@@ -16,9 +16,18 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         ".avif": "AVIF",
         ".tif": "TIFF",
         ".tiff": "TIFF",
+        ".bmp": "BMP",
+        ".gif": "GIF",
+        ".j2k": "JPEG2000",
+        ".jp2": "JPEG2000",
+        ".pbm": "PPM",
+        ".pgm": "PPM",
+        ".pnm": "PPM",
+        ".ppm": "PPM",
+        ".tga": "TGA",
     }
 )
-"""Lower-case file extension to format name: the one list of what can be read and written."""
+"""Lower-case file extension to format name: the one list of what can be read; all but GIF can be written too."""
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
@@ -36,6 +45,11 @@ def format_by_name(path: str | os.PathLike[str]) -> str:
     if suffix not in EXTENSIONS:
         raise BadValue(f"'{path}' has the extension '{suffix}'; use {extension_list()}")
     return EXTENSIONS[suffix]
+
+
+def written_suffix(path: Path) -> str:
+    """The extension of a result that has its picture's name: the picture's own, and .png for a GIF's first frame."""
+    return ".png" if EXTENSIONS.get(path.suffix.lower()) == "GIF" else path.suffix
 
 
 def format_by_content(path: str | os.PathLike[str]) -> str:
@@ -58,6 +72,8 @@ def format_by_content(path: str | os.PathLike[str]) -> str:
     if not head:
         raise BadPicture(f"'{path}' is empty (0 bytes); fetch or export it again")
     kind = _sniffed(head)
+    if kind is None and Path(path).suffix.lower() == ".tga":  # nothing at its beginning tells a TGA
+        kind = "TGA"
     if kind is None:
         raise BadPicture(f"'{path}' is not a picture in a known format; convert it to {extension_list()}")
     return kind
@@ -72,4 +88,12 @@ def _sniffed(head: bytes) -> str | None:
         return "WEBP"
     if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
         return "AVIF"
+    if head.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")):
+        return "JPEG2000"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+        return "PPM"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"BM"):
+        return "BMP"
     return "TIFF" if head.startswith(_TIFF_MAGIC) else None

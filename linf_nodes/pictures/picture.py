@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadShape
+from .texts import Texts
 
 FloatArray = NDArray[np.float32]
 
@@ -32,6 +33,10 @@ class Picture:
         floats as they are.
     pages
         How many pages or frames the file holds; `pixels` is the first.
+    texts
+        XMP, IPTC, the texts of a PNG and comments.
+    cicp
+        The colours that a PNG states by code (its cICP chunk); None: sRGB, or what `icc` says.
     """
 
     pixels: FloatArray
@@ -43,6 +48,8 @@ class Picture:
     format: str = "PNG"
     range: tuple[float, float] | None = None
     pages: int = 1
+    texts: Texts = field(default_factory=Texts)
+    cicp: bytes | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape

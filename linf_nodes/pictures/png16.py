@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ def encode_png16(
     icc: bytes | None = None,
     exif: bytes | None = None,
     dpi: tuple[float, float] | None = None,
-    text: tuple[str, str] | None = None,
+    more: Sequence[tuple[bytes, bytes]] = (),
 ) -> bytes:
-    """Encode uint16 `[h, w, c]`, c from 1 to 4, the last of 2 or 4 being alpha, with metadata and one (key, text)."""
+    """Encode uint16 `[h, w, c]`, c from 1 to 4, the last of 2 or 4 being alpha, with metadata and further chunks."""
     height, width, channels = samples.shape
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [_MAGIC, _chunk(b"IHDR", header)]
@@ -30,8 +30,7 @@ def encode_png16(
         chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
     if dpi:
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in dpi), 1)))
-    if text:
-        chunks.append(_chunk(b"tEXt", text[0].encode("latin-1") + b"\0" + text[1].encode("latin-1")))
+    chunks += [_chunk(name, body) for name, body in more]
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
     packer = zlib.compressobj(6)

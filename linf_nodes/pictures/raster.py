@@ -10,10 +10,14 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from . import exif as exif_blocks
+from .cicp import read_cicp
 from .colour import to_srgb
 from .samples import Decoded, Samples
+from .size import check_size
+from .texts import texts_of
 
 _opening = threading.Lock()
+_ITEMSIZES = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 
 
 @contextmanager
@@ -33,16 +37,21 @@ def opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
 
 
 def read_raster(path: Path, kind: str) -> Decoded:
-    """Decode the first frame of a PNG, JPEG, WebP or AVIF."""
+    """Decode the first frame of whatever Pillow reads."""
     with opened(path, kind) as image:
+        deep = kind == "PNG" and _rawmode(image).endswith(";16B")
+        itemsize = 2 if deep else _ITEMSIZES.get(image.mode, 1)
+        check_size(path, kind, *image.size, len(image.getbands()), itemsize)
         # an MPO is a JPEG that carries further views of the same picture
         pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        deep = kind == "PNG" and _rawmode(image).endswith(";16B")
         samples, icc = (_deep_png(path, image), icc_of(image)) if deep else image_samples(image)
         exif = exif_blocks.exif_of(image)
         from_exif = exif_blocks.take_resolution(exif)
         dpi = _stated_dpi(image, kind) or from_exif
-        return Decoded(samples, exif, icc, dpi, pages)
+        if kind == "PPM" and image.mode == "I":  # Pillow spreads 16 bits over 32
+            samples = samples.astype(np.uint16)
+        cicp = read_cicp(path) if kind == "PNG" else None
+        return Decoded(samples, exif, icc, dpi, pages, texts_of(image), cicp)
 
 
 def _stated_dpi(image: Image.Image, kind: str) -> tuple[float, float] | None:

@@ -38,7 +38,7 @@ _DAMAGE = (
 
 
 def read_picture(path: str | os.PathLike[str]) -> Picture:
-    """Read a PNG, JPEG, WebP, AVIF or TIFF file, recognised by its content.
+    """Read a PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, TGA, JPEG 2000 or GIF file, recognised by its content.
 
     Palette, 1-bit, CMYK, Lab and YCbCr pictures become grey or RGB; the EXIF orientation is applied; of several pages
     or frames the first is read. A recipe is left out of `exif` (see `read_recipe`): it belongs to the file only.
@@ -54,6 +54,11 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
         decoded = read_tiff(path) if kind == "TIFF" else read_raster(path, kind)
     except BadPicture:
         raise
+    except MemoryError as error:
+        raise BadPicture(
+            f"'{path}' asks for more memory than there is ({error or 'no size is said'}): it is damaged, or too large "
+            "for this machine; fetch it again, or cut it into parts"
+        ) from error
     except _DAMAGE as error:
         raise _damaged(path, error) from error
     return _picture(decoded, kind, path)
@@ -68,7 +73,7 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             return take_recipe(tiff_exif(path))
         with opened(path, kind) as image:
             return parse_recipe(str(image.info.get(KEY, ""))) if kind == "PNG" else take_recipe(exif_of(image))
-    except _DAMAGE as error:
+    except (*_DAMAGE, MemoryError) as error:
         raise _damaged(path, error) from error
 
 
@@ -100,6 +105,8 @@ def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
         format=kind,
         range=limits,
         pages=decoded.pages,
+        texts=decoded.texts,
+        cicp=decoded.cicp,
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .picture import FloatArray
+from .texts import Texts
 
 Samples = NDArray[Any]
 
@@ -21,6 +22,8 @@ class Decoded:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     pages: int = 1
+    texts: Texts = field(default_factory=Texts)
+    cicp: bytes | None = None
 
 
 def oriented(samples: Samples, orientation: int) -> Samples:

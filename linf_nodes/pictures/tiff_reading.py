@@ -13,6 +13,8 @@ from ..errors import BadPicture
 from .exif import exif_of_tiff, take_resolution
 from .raster import as_planes, image_samples, opened, reread_deep
 from .samples import Decoded, Samples
+from .size import check_size
+from .texts import Texts
 
 _GREY_OR_RGB = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 
@@ -25,10 +27,13 @@ def read_tiff(path: Path) -> Decoded:
         _check_whole(page, path)
         exif = _page_exif(tiff)
         icc = page.tags.valueof(34675)
+        words = Texts(_block(page, 700), _block(page, 33723))
+        planes, depth, height, width, contiguous = page.shaped
+        check_size(path, "TIFF", width, height, planes * depth * contiguous, max(1, (_bits(page) + 7) // 8))
         samples = _direct_samples(page, path)
     if samples is None:
         samples, icc = _pillow_samples(page, path, icc)
-    return Decoded(samples, exif, bytes(icc) if icc else None, take_resolution(exif), pages)
+    return Decoded(samples, exif, bytes(icc) if icc else None, take_resolution(exif), pages, words)
 
 
 def tiff_exif(path: Path) -> Image.Exif:
@@ -40,6 +45,16 @@ def tiff_exif(path: Path) -> Image.Exif:
 def _page_exif(tiff: tifffile.TiffFile) -> Image.Exif:
     stream = cast(IO[bytes], tiff.filehandle)
     return exif_of_tiff(stream, tiff.pages.first.offset, byteorder=tiff.byteorder, big=tiff.is_bigtiff)
+
+
+def _bits(page: Any) -> int:
+    return page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+
+
+def _block(page: Any, tag: int) -> bytes | None:
+    """The bytes of a tag that holds text of its own."""
+    value = page.tags.valueof(tag)
+    return bytes(value) if isinstance(value, bytes | tuple) and value and isinstance(value[0], int) else None
 
 
 def _check_whole(page: Any, path: Path) -> None:

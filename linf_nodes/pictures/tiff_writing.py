@@ -11,7 +11,9 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from .exif import DESCRIPTIVE
 from .samples import Samples
+from .texts import Texts
 
+NOTHING = Texts()
 _BIG = 2**32 - 2**26  # beyond this many bytes the 32-bit offsets of a TIFF may not do
 # tifffile writes no EXIF directories: it is given these unused tags, renamed when the directories are in the file
 _PLACEHOLDERS = {IFD.Exif: 34664, IFD.GPSInfo: 34852}
@@ -24,6 +26,7 @@ def write_tiff(
     icc: bytes | None,
     exif: Image.Exif,
     dpi: tuple[float, float] | None,
+    texts: Texts = NOTHING,
     big: bool | None = None,
 ) -> None:
     """Write samples `[h, w, c]` of any integer or float type; the last of 2 or 4 channels is alpha."""
@@ -49,6 +52,7 @@ def write_tiff(
         resolutionunit="INCH" if dpi else None,
         extratags=[
             *((int(tag), "s", 0, _text(exif[tag]), True) for tag in DESCRIPTIVE if tag in exif),
+            *((tag, "B", len(block), block, True) for tag, block in ((700, texts.xmp), (33723, texts.iptc)) if block),
             *((_PLACEHOLDERS[tag], offset_type, 1, 0, True) for tag in directories),
         ],
     )

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,13 @@ from PIL import Image, PngImagePlugin
 from ..atomic import atomic_write
 from ..errors import BadPicture, BadValue
 from . import exif as exif_blocks
+from .cicp import can_convert, colours_named, is_srgb, to_srgb
 from .formats import format_by_name
 from .picture import Picture
 from .png16 import encode_png16
 from .recipe import KEY, recipe_text
 from .samples import Samples, from_float, full_range
+from .texts import Texts, photoshop_block, png_chunks
 from .tiff_writing import write_tiff
 
 Depth = Literal["8", "16", "float32"]
@@ -25,8 +28,11 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "16": np.dtype(np.uint16),
     "float32": np.dtype(np.float32),
 }
+_LONGEST_SEGMENT = 65000  # bytes of a JPEG
 _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _LOSSY = ("JPEG", "WEBP", "AVIF")
+_EIGHT_BITS = (*_LOSSY, "BMP", "PPM", "TGA", "JPEG2000")
+_NO_ALPHA = ("JPEG", "BMP", "PPM")
 
 
 def write_picture(
@@ -39,7 +45,8 @@ def write_picture(
 ) -> None:
     """Write a picture in the format its extension names, whole or not at all.
 
-    Integer samples are clipped to the file's range, then rounded. ICC, EXIF and DPI are kept.
+    Integer samples are clipped to the file's range, then rounded. ICC, EXIF, DPI, XMP, IPTC and texts are kept where
+    the format holds them; colours stated by code are kept in a PNG, and become sRGB elsewhere.
 
     Parameters
     ----------
@@ -62,11 +69,13 @@ def write_picture(
     dtype = _dtype(picture, depth, kind, path)
     _check(picture, picture.pixels.shape[:2], kind, quality, path)
     _check_finite(picture, path)
+    if picture.cicp is not None and kind != "PNG":
+        picture = replace(picture, pixels=to_srgb(picture.pixels, picture.cicp), cicp=None)
     samples = _samples(picture, dtype, depth)
     exif = _exif(picture, kind, recipe)
     with atomic_write(path) as temporary:
         if kind == "TIFF":
-            write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi)
+            write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi, texts=_texts(picture))
         else:
             temporary.write_bytes(_encoded(picture, samples, kind, exif, recipe, quality, path))
 
@@ -93,7 +102,7 @@ def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.Path
     asked = f"depth {depth!r}" if depth else f"the picture's own samples, {dtype},"
     if kind == "PNG" and dtype not in (np.uint8, np.uint16):
         raise BadValue(f"{asked} cannot go into '{path}': PNG holds 8 or 16 bits; use .tif, or depth '8' or '16'")
-    if kind in _LOSSY and dtype != np.uint8:
+    if kind in _EIGHT_BITS and dtype != np.uint8:
         way_out = ".png or .tif" if dtype == np.uint16 else ".tif"
         raise BadValue(f"{asked} cannot go into '{path}': {kind} holds 8 bits; use {way_out}, or depth '8'")
     return dtype
@@ -106,7 +115,14 @@ def _check(
         raise BadValue(f"quality {quality} does not apply to '{path}': {kind} is lossless; leave it out")
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise BadValue(f"quality is {quality!r}; use a whole number from 1 to 100")
-    if kind == "JPEG" and picture.alpha is not None:
+    if kind == "GIF":
+        raise BadValue(f"'{path}' cannot be written: a GIF holds 256 colours; use .png")
+    if picture.cicp is not None and kind != "PNG" and not can_convert(picture.cicp):
+        raise BadValue(
+            f"'{path}' cannot hold the picture's colours, {colours_named(picture.cicp)}, and they cannot be converted "
+            "to sRGB here: use .png"
+        )
+    if kind in _NO_ALPHA and picture.alpha is not None:
         raise BadValue(f"'{path}' cannot hold the picture's alpha: use .png, .webp, .avif or .tif, or drop the alpha")
     height, width = size
     if max(height, width) > _LONGEST_SIDE.get(kind, max(height, width)):
@@ -159,13 +175,15 @@ def _encoded(
 ) -> bytes:
     """The whole file in memory, so that a full disk and a refusing encoder are told apart."""
     block = exif_blocks.dump_exif(exif)
-    text = (KEY, recipe_text(recipe)) if kind == "PNG" and recipe is not None else None
+    texts = _texts(picture)
+    chunks = _png_chunks(picture, texts, recipe) if kind == "PNG" else []
     if samples.dtype == np.uint16:
-        return encode_png16(samples, icc=picture.icc, exif=block, dpi=picture.dpi, text=text)
-    options: dict[str, Any] = {}
-    if kind == "PNG" and text:
+        return encode_png16(samples, icc=picture.icc, exif=block, dpi=picture.dpi, more=chunks)
+    options = _words(kind, texts)
+    if chunks:
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_text(*text)
+        for name, body in chunks:
+            options["pnginfo"].add(name, body)
     if kind in _LOSSY:
         options |= _lossy_options(kind, quality, grey=samples.shape[2] < 3)
     if picture.dpi is not None:
@@ -180,6 +198,45 @@ def _encoded(
     except (OSError, ValueError, RuntimeError) as error:
         raise BadValue(f"cannot write '{path}' as {kind}: {error}; use .png or .tif") from error
     return stream.getvalue()
+
+
+def _texts(picture: Picture) -> Texts:
+    return picture.texts.sized(*picture.pixels.shape[:2])
+
+
+def _png_chunks(picture: Picture, texts: Texts, recipe: Mapping[str, object] | None) -> list[tuple[bytes, bytes]]:
+    """What a PNG says beside ICC, EXIF and resolution; colours first, as the format asks."""
+    chunks = [] if picture.cicp is None else [(b"cICP", picture.cicp)]
+    if recipe is not None:
+        texts = replace(texts, pairs=((KEY, recipe_text(recipe)), *texts.pairs))
+    return chunks + png_chunks(texts)
+
+
+def _words(kind: str, texts: Texts) -> dict[str, Any]:
+    """What other formats than PNG and TIFF can hold of the words."""
+    options: dict[str, Any] = {}
+    if texts.xmp is not None and kind in _LOSSY:
+        options["xmp"] = texts.xmp
+    if kind == "JPEG" and texts.comment:
+        options["comment"] = texts.comment
+    if kind == "JPEG" and texts.iptc is not None and len(texts.iptc) < _LONGEST_SEGMENT:
+        options["extra"] = photoshop_block(texts.iptc)
+    return options
+
+
+def loss_notes(picture: Picture, path: str | os.PathLike[str]) -> list[str]:
+    """What a file of this name cannot hold of a picture, a sentence each."""
+    kind, notes, texts = format_by_name(path), [], picture.texts
+    if kind == "PNG":
+        return []
+    if picture.cicp is not None and not is_srgb(picture.cicp) and can_convert(picture.cicp):
+        notes.append(f"'{path}' cannot state the picture's colours, {colours_named(picture.cicp)}: they become sRGB")
+    held = {"xmp": kind in (*_LOSSY, "TIFF"), "iptc": kind in ("JPEG", "TIFF"), "comment": kind == "JPEG"}
+    lost = [name.upper() for name in ("xmp", "iptc") if getattr(texts, name) is not None and not held[name]]
+    lost += [key for key, text in texts.pairs if not (held["comment"] and text == texts.comment)]
+    if lost:
+        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost)}; a PNG can")
+    return notes
 
 
 def _lossy_options(kind: str, quality: int | None, *, grey: bool) -> dict[str, Any]:

@@ -64,12 +64,19 @@ def encode(
 
 
 def check_image(image: Tensor) -> None:
-    """Refuse what is not a picture `[b, 1 to 4, h, w]` of finite numbers.
+    """Refuse what is not a tensor `[b, 1 to 4, h, w]` of finite floating-point numbers.
 
     Raises
     ------
     BadShape, BadValue
     """
+    if not isinstance(image, Tensor):
+        raise BadValue(f"The picture is a {type(image).__name__}: give a tensor, of an array by torch.from_numpy.")
+    if not image.is_floating_point():
+        raise BadValue(
+            f"The picture is of {image.dtype}: give float32 with values from 0 to 1, of 8-bit samples by "
+            "image.float() / 255."
+        )
     if image.ndim != 4 or not 1 <= image.shape[1] <= 4 or 0 in image.shape:
         raise BadShape(f"The picture has shape {tuple(image.shape)}: give [batch, 1 to 4 channels, height, width].")
     if not bool(image.amin().isfinite() & image.amax().isfinite()):  # without a copy of the picture

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..errors import UnsupportedWeights
+from ..meant import meant
 from ..models.checkpoint import build, read_weights, weights_hash
 from .model import LinfModel, prepare
 
@@ -65,6 +66,14 @@ def _in_folder(folder: Path) -> dict[str, Path]:
     return found
 
 
+def expanded(name: str) -> Path:
+    """A path with the `~` of a user's home resolved; one of nobody's home stays as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def find_weights(name: str) -> Path:
     """The file of a model given by name or by path.
 
@@ -73,7 +82,7 @@ def find_weights(name: str) -> Path:
     UnsupportedWeights
         When there is neither; the message lists the names and says where to put a file.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix in SUFFIXES or path.is_file():
         if not path.is_file():
             raise UnsupportedWeights(f"There is no weights file {name}: check the path.")
@@ -83,7 +92,7 @@ def find_weights(name: str) -> Path:
         known = ", ".join(models) or "none"
         raise UnsupportedWeights(
             f"There is no model named {name!r} (known: {known}): give one of these, a path, or put {name}.safetensors "
-            f"into {SHELVES[0].folder if SHELVES else user_folder()}."
+            f"into {SHELVES[0].folder if SHELVES else user_folder()}.{meant(name, models)}"
         )
     return models[name]
 

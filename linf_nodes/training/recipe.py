@@ -13,6 +13,27 @@ KINDS = ("linf", "prior")
 SCHEDULES = ("cosine", "multistep")
 
 _NUMBERS = (int, float)
+# What values are like where the default does not show it.
+_LIKE: Mapping[str, Any] = {
+    "data": ("folder",),
+    "out": "folder",
+    "model": {"name": "linf-patch"},
+    "prior": {"name": "unet"},
+    "origin": {"licence": "CC0"},
+}
+_NAMES = ("data", "hold_out", "perceptual")
+# Beyond these a run would never end, or never begin.
+_MOST = {
+    **dict.fromkeys(("steps", "warmup", "save_every", "preview_every", "minutes"), 10**9),
+    **dict.fromkeys(("batch", "queries", "planes"), 10**6),
+    **dict.fromkeys(("crop", "hr"), 8192),
+    **dict.fromkeys(("scales", "small"), 32.0),
+    **dict.fromkeys(("lr", "clip", "encoder_rate", "gamma", "tau", "noise", "blur"), 1e6),
+    **dict.fromkeys(("nll", "l1", "latent", "pattern", "texture", "perceptual_weight"), 1e9),
+    **dict.fromkeys(("ema", "settle", "small_until", "milestones"), 1.0),
+    "jpeg": 100,
+    "seed": 1 << 62,
+}
 
 
 @dataclass(frozen=True)
@@ -120,13 +141,16 @@ class Recipe:
 
     def _check(self, path: Path) -> None:
         for f in fields(self):
-            value, default = getattr(self, f.name), f.default
-            if f.name in ("compile", "bfloat16") and value == "auto":
+            value, like = getattr(self, f.name), _LIKE.get(f.name, f.default)
+            if f.name == "home" or (f.name in ("compile", "bfloat16") and value == "auto"):
                 continue
-            kind = bool if isinstance(default, bool) or f.name == "bfloat16" else type(default)
-            fits = isinstance(value, _NUMBERS if kind is float else kind) and (kind is bool or value is not True)
-            if kind in (bool, int, float, str, tuple) and not fits:
-                raise BadValue(f"The recipe '{path}' has {f.name} = {value!r}: give it like {default!r}.")
+            switch = isinstance(like, bool) or f.name == "bfloat16"
+            kind: Any = bool if switch else Mapping if isinstance(like, Mapping) else type(like)
+            fits = isinstance(value, _NUMBERS if kind is float else kind) and (switch or value is not True)
+            if not fits:
+                shown = list(like) if isinstance(like, tuple) else like
+                raise BadValue(f"The recipe '{path}' has {f.name} = {value!r:.80}: give it like {shown!r}.")
+        self._check_items(path)
         for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
             if getattr(self, name) < (name not in ("planes", "steps", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
@@ -136,9 +160,6 @@ class Recipe:
         for name, value, choices in (("kind", self.kind, KINDS), ("schedule", self.schedule, SCHEDULES)):
             if value not in choices:
                 raise BadValue(f"The recipe '{path}' has {name} = {value!r}: use {' or '.join(choices)}.")
-        for name in self.hold_out:
-            if not isinstance(name, str):
-                raise BadValue(f"The recipe '{path}' has {name!r} in hold_out: give names of files, * for any part.")
         for name, pair in (("scales", self.scales), ("small", self.small or self.scales)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
                 raise BadValue(f"The recipe '{path}' has {name} = {list(pair)}: give two numbers, 1 or more, in order.")
@@ -148,6 +169,20 @@ class Recipe:
                 raise BadValue(
                     f"The recipe '{path}' has {name} = {list(span)}: give two numbers from {low} to {high}, in order."
                 )
+
+    def _check_items(self, path: Path) -> None:
+        """Numbers are finite and not beyond all measure, and lists hold what they are lists of."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, tuple):
+                kind, what = (str, "names of files") if f.name in _NAMES else (_NUMBERS, "numbers")
+                if any(not isinstance(v, kind) or isinstance(v, bool) for v in value):
+                    raise BadValue(f"The recipe '{path}' has {f.name} = {list(value)!r:.60}: give a list of {what}.")
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, _NUMBERS) and not abs(number) <= _MOST.get(f.name, 1 << 62):
+                    raise BadValue(
+                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number up to {_MOST.get(f.name)}."
+                    )
 
 
 def _table(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..atomic import atomic_write
 from ..errors import BadValue, BadWorkflow
-from ..pipeline.store import data_folder
+from ..meant import meant
+from ..pipeline.store import data_folder, expanded
 from .graph import parse_graph
 
 SUFFIX = ".json"
@@ -54,11 +55,12 @@ def find_preset(name: str, *folders: Path) -> Path:
     known = presets(*folders)
     if name in known:
         return known[name]
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path
     raise BadWorkflow(
         f"There is no preset or file {name!r}: give a path to a workflow in API format, or one of {', '.join(known)}."
+        + meant(name, known)
     )
 
 

@@ -21,6 +21,7 @@ from .progress import Bar
 from .talk import say
 
 _DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
+ASPECT = 0.02  # a change of width to height that is said
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
 
@@ -54,8 +55,20 @@ class Enlargement:
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
         size = self.hr_size(picture)
+        self._say_aspect(picture, job, size)
         for target in job.targets:
             check_target(picture, target, size, self.depth)
+
+    def _say_aspect(self, picture: Picture, job: Job, size: Size) -> None:
+        """Remark on a result of another aspect, which one rarely wants: height and width may be the wrong way round."""
+        (h, w), (height, width) = picture.pixels.shape[:2], size
+        change = (width * h) / (height * w)
+        if abs(change - 1) <= ASPECT or not (self.option("height") and self.option("width")):
+            return
+        turned = abs((height * h) / (width * w) - 1) <= ASPECT
+        way = f"did you mean --size {width}x{height}?" if turned else "give --width or --height alone to keep it"
+        percent = f"{100 * abs(change - 1):.0f} %"
+        say(f"note: {height} high and {width} wide changes the aspect of '{job.source}' by {percent}; {way}")
 
     @property
     def detail(self) -> Detail:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from ... import __version__
 from ...catalogue import NODES, Node
-from ...pictures import Picture, check_target, read_picture, write_picture
+from ...meant import meant
+from ...pictures import Picture, check_target, write_picture
 from ...workflow.tensors import Levels, image_of, picture_of
+from .batch import run_jobs
 from .jobs import Job, Jobs
-from .options import add_options, option_files, read_options
+from .options import add_folder_options, add_options, option_files, read_options
 from .parser import Parser
 from .talk import out
 
@@ -27,19 +29,19 @@ def run(argv: Sequence[str]) -> int:
     first = _first(node)
     args = _parser(argv[0], node).parse_intermixed_args(argv[1:])
     values = read_options(args, node)
-    jobs = Jobs.plan(args.paths, more_inputs=option_files(args, node))
-    held = jobs.inspect(_check)
+    jobs = Jobs.plan(
+        args.paths, more_inputs=option_files(args, node), recursive=args.recursive, skip=args.skip_existing
+    )
     plain = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str)}
     recipe = {"program": "linf-nodes", "version": __version__, "command": "filter", "filter": node.id, "values": plain}
-    with jobs.place() as finished:
-        for job in jobs.every:
-            picture = held.pop(job.source, None) or read_picture(job.source)
-            levels = Levels.of(picture)
-            result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
-            write_picture(result, job.targets[0], recipe=recipe)
-            finished.append(job.targets[0])
-            out(f"{job.targets[0]}: {result.pixels.shape[0]}x{result.pixels.shape[1]}")
-    return 0
+
+    def work(picture: Picture, job: Job) -> None:
+        levels = Levels.of(picture)
+        result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
+        write_picture(result, job.targets[0], recipe=recipe)
+        out(f"{job.targets[0]}: {result.pixels.shape[0]}x{result.pixels.shape[1]}")
+
+    return run_jobs(jobs, _check, work)
 
 
 def _is_filter(node: Node) -> bool:
@@ -61,6 +63,7 @@ def _parser(name: str, node: Node) -> Parser:
     )
     parser.add_argument("paths", nargs="+", metavar="IN... OUT", help="pictures, then a file or folder to write")
     add_options(parser, node, (_first(node),))
+    add_folder_options(parser)
     return parser
 
 
@@ -75,6 +78,6 @@ def _choose(argv: Sequence[str], known: dict[str, Node]) -> int:
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
     name = parser.parse_args(argv[:1]).name
     if name is not None:
-        parser.error(f"there is no filter '{name}': use {', '.join(known)}")
+        parser.error(f"there is no filter '{name}': use {', '.join(known)}.{meant(name, known)}")
     parser.print_help()
     return 0

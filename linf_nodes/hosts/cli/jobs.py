@@ -2,14 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import BadValue
-from ...pictures import Picture, find_pictures, read_picture
-from .talk import say
+from ...pictures import place_pictures, written_suffix
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Jobs:
-    """What a command line names; `folder` is where results go, if that is a folder."""
+    """What a command line names; `folder` is where results go, if that is a folder; `done` are there already."""
 
     every: tuple[Job, ...]
     folder: Path | None
+    done: tuple[Job, ...] = ()
 
     @classmethod
     def plan(
@@ -35,13 +35,16 @@ class Jobs:
         suffix: str = "",
         more_inputs: Iterable[str | Path] = (),
         more_targets: Sequence[Path] = (),
+        recursive: bool = False,
+        skip: bool = False,
     ) -> "Jobs":
         """Jobs of `IN... OUT`.
 
         OUT is a folder when it is one, ends with a slash, or there are several pictures; a result then has its
         picture's name. `endings` are put before the extension, one for each result; `suffix`, where it is given, takes
         the place of the extensions in a folder. Other files that are read or written are named for the checks; the
-        targets come last in every job.
+        targets come last in every job. `recursive` goes into sub-folders, which results keep; `skip` leaves out what
+        has all its results.
 
         Raises
         ------
@@ -53,32 +56,21 @@ class Jobs:
                 f"there is no OUT: give IN... OUT, the pictures and then the file or folder to write{_got(paths)}."
             )
         *given, out = paths
-        sources = find_pictures(given)
+        sources = _outside(place_pictures(given, recursive), Path(out))
         several = len(sources) > 1 or any(Path(p).is_dir() for p in given)
         folder = Path(out) if several or out.endswith(("/", os.sep)) or Path(out).is_dir() else None
         if folder is not None and folder.exists() and not folder.is_dir():
             raise BadValue(f"'{out}' is a file, but there are several pictures to write: give a folder.")
         jobs = []
-        for source in sources:
-            name = Path(out) if folder is None else folder / (source.stem + (suffix or source.suffix))
+        for source, place in sources.items():
+            name = Path(out) if folder is None else folder / place.with_suffix(suffix or written_suffix(source))
             targets = [name.with_name(f"{name.stem}{e}{name.suffix}") for e in endings]
             jobs.append(Job(source, (*targets, *more_targets)))
         _check_targets(jobs, more_inputs)
         for place in (Path(out).parent if folder is None or not folder.exists() else folder, *_parents(more_targets)):
             _check_place(place)
-        return cls(tuple(jobs), folder)
-
-    def inspect(self, check: Callable[[Picture, Job], None]) -> dict[Path, Picture]:
-        """Read and check every picture; a single one is handed back, many would not fit into memory."""
-        held = {}
-        for job in self.every:
-            picture = read_picture(job.source)
-            if picture.pages > 1:
-                say(f"note: '{job.source}' has {picture.pages} pages; only the first is used")
-            check(picture, job)
-            if len(self.every) == 1:
-                held[job.source] = picture
-        return held
+        done = {job for job in jobs if skip and all(target.is_file() for target in job.targets)}
+        return cls(tuple(j for j in jobs if j not in done), folder, tuple(j for j in jobs if j in done))
 
     @contextmanager
     def place(self) -> Iterator[list[Path]]:
@@ -102,6 +94,12 @@ class Jobs:
                 with suppress(OSError):
                     self.folder.rmdir()
             raise
+
+
+def _outside(sources: Mapping[Path, Path], out: Path) -> dict[Path, Path]:
+    """Without what lies in OUT itself, below a folder that is enlarged: results of an earlier run."""
+    below = out.resolve()
+    return {s: place for s, place in sources.items() if len(place.parts) == 1 or below not in s.resolve().parents}
 
 
 def _got(paths: Sequence[str]) -> str:

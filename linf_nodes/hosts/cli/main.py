@@ -2,13 +2,16 @@
 
 import argparse
 import importlib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 
 from ... import __version__
 from ...errors import Cancelled, LinfError
+from ...meant import meant
 from .parser import Parser
 from .talk import say
 
@@ -31,6 +34,7 @@ STOPPED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 failed verification, 2 bad input, 130 stopped."""
+    _quiet()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -70,9 +74,16 @@ def _dispatch(argv: list[str]) -> int:
     parser.add_argument("command", help=argparse.SUPPRESS, nargs="?", metavar="COMMAND")
     command_name = parser.parse_args(argv[:1]).command
     if command_name is not None:
-        parser.error(f"there is no command '{command_name}': use {', '.join(COMMANDS)}")
+        parser.error(f"there is no command '{command_name}': use {', '.join(COMMANDS)}.{meant(command_name, COMMANDS)}")
     parser.print_help()
     return 0
+
+
+def _quiet() -> None:
+    """What libraries remark on a file is not for the user, who gets our own sentence."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def _kept(stop: BaseException) -> str:

@@ -51,7 +51,7 @@ _FOLDED = (
         "--size",
         ("height", "width"),
         "HxW",
-        "exact height x width in pixels; a side of 0 keeps the aspect",
+        "exact height x width in pixels, in this order; a side of 0 keeps the aspect",
         lambda text: _parts(text, "height", "width", mark="x"),
     ),
     Option(
@@ -78,6 +78,12 @@ _FOLDED = (
     ),
 )
 
+# Beside the folded ones, for those who think of one side.
+_SIDES = (
+    Option("--width", ("width",), "N", "exact width in pixels; alone it keeps the aspect", lambda t: {"width": t}),
+    Option("--height", ("height",), "N", "exact height in pixels; alone it keeps the aspect", lambda t: {"height": t}),
+)
+
 _OTHER_NAMES = {"precision": "dtype", "model": "model"}
 _METAVARS = {"INT": "N", "FLOAT": "X", "STRING": "TEXT", "IMAGE": "FILE", "MASK": "FILE"}
 _OWN_METAVARS = {"model": "NAME|PATH", "prior": "auto|none|PATH", "device": "auto|cpu|cuda[:i]"}
@@ -88,7 +94,8 @@ def options_of(node: Node, skip: tuple[str, ...] = ()) -> list[Option]:
     inputs = {i.name: i for i in node.inputs if i.name not in skip and (not i.socket or i.kind in ("IMAGE", "MASK"))}
     folded = {o.names[0]: o for o in _FOLDED if set(o.names) <= set(inputs)}
     taken = {name for o in folded.values() for name in o.names[1:]}
-    return [folded.get(name) or _plain(i) for name, i in inputs.items() if name not in taken]
+    found = [folded.get(name) or _plain(i) for name, i in inputs.items() if name not in taken]
+    return [*found, *(_SIDES if "height" in folded else ())]
 
 
 def add_options(parser: argparse.ArgumentParser, node: Node, skip: tuple[str, ...] = ()) -> None:
@@ -105,13 +112,24 @@ def add_options(parser: argparse.ArgumentParser, node: Node, skip: tuple[str, ..
         parser.add_argument(option.flag, metavar=option.metavar, type=kind, required=required, **settings)
 
 
+def add_folder_options(parser: argparse.ArgumentParser) -> None:
+    """What commands that take folders have in common."""
+    parser.add_argument("--recursive", action="store_true", help="sub-folders too; results keep them")
+    parser.add_argument("--skip-existing", action="store_true", help="leave out pictures whose results are there")
+
+
 def read_options(args: argparse.Namespace, node: Node) -> Values:
     """The values given for a node's inputs; pictures are read. What was not given is left to the node."""
     values: Values = {}
     for option in options_of(node):
         given = getattr(args, option.flag, None)
-        if given is not None:
-            values |= given if isinstance(given, dict) else {option.names[0]: given}
+        if given is None:
+            continue
+        found = given if isinstance(given, dict) else {option.names[0]: given}
+        for name in found.keys() & values.keys():
+            if values[name] != found[name]:
+                raise BadValue(f"{option.flag} {found[name]} and another option, {values[name]}, both give the {name}.")
+        values |= found
     kinds = {i.name: i.kind for i in node.inputs if i.socket}
     return {name: _picture(value, kinds[name]) if name in kinds else value for name, value in values.items()}
 

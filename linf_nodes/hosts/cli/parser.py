@@ -1,9 +1,11 @@
 """An argparse parser that raises instead of printing its usage."""
 
 import argparse
+import re
 from typing import Any, NoReturn
 
 from ...errors import BadValue
+from ...meant import meant
 
 
 class Parser(argparse.ArgumentParser):
@@ -13,4 +15,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise BadValue(message if message.endswith(".") else f"{message} (see {self.prog} --help)")
+        unknown = re.fullmatch(r"unrecognized arguments: (--[^ =]+).*", message)
+        if unknown:
+            message += f".{hint}" if (hint := meant(unknown[1], self._option_string_actions)) else ""
+        raise BadValue(message if message.endswith((".", "?")) else f"{message} (see {self.prog} --help)")

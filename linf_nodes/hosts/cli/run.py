@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ...pictures import Picture, check_target, read_picture
+from ...pictures import Picture, check_target
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
+from .batch import run_jobs
 from .jobs import Job, Jobs
+from .options import add_folder_options
 from .parser import Parser
 from .progress import Bar
 from .talk import out, out_json
@@ -23,24 +25,27 @@ def run(argv: Sequence[str]) -> int:
         graph = parse_graph(with_values(graph.source, dict(args.set)))
     preset = Preset.of(graph, dict(args.bind or []))
     others = [path, *preset.sources.values()]
-    jobs = Jobs.plan(args.paths, more_inputs=others, more_targets=list(preset.targets.values()))
+    jobs = Jobs.plan(
+        args.paths,
+        more_inputs=others,
+        more_targets=list(preset.targets.values()),
+        recursive=args.recursive,
+        skip=args.skip_existing,
+    )
 
     def check(picture: Picture, job: Job) -> None:
         for target in job.targets:
             check_target(picture, target, picture.pixels.shape[:2])
 
-    held = jobs.inspect(check)
-    with jobs.place() as finished:
-        for job in jobs.every:
-            start = time.perf_counter()
-            picture = held.pop(job.source, None) or read_picture(job.source)
-            with Bar(job.targets[0].name) as bar:
-                size = preset.apply(picture, job.targets[0], bar).pixels.shape[:2]
-            finished.append(job.targets[0])
-            seconds = round(time.perf_counter() - start, 3)
-            record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
-            out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")
-    return 0
+    def work(picture: Picture, job: Job) -> None:
+        start = time.perf_counter()
+        with Bar(job.targets[0].name) as bar:
+            size = preset.apply(picture, job.targets[0], bar).pixels.shape[:2]
+        seconds = round(time.perf_counter() - start, 3)
+        record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
+        out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")
+
+    return run_jobs(jobs, check, work, json=args.json)
 
 
 def _parser() -> Parser:
@@ -71,6 +76,7 @@ def _parser() -> Parser:
         metavar="ID=FILE",
         help="file of a further Load Image or Save Image node, by node id; may be repeated",
     )
+    add_folder_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for every result")
     return parser
 

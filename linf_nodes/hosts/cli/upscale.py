@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...pictures import read_picture
+from ...pictures import Picture
 from ...pipeline.detail import described
+from ...pipeline.model import LinfModel
+from .batch import run_jobs
 from .enlargement import LOAD, UPSCALE, Enlargement
-from .jobs import Jobs
-from .options import add_options, option_files, read_options
+from .jobs import Job, Jobs
+from .options import add_folder_options, add_options, option_files, read_options
 from .parser import Parser
 from .talk import out, out_json
 
@@ -19,18 +21,20 @@ def run(argv: Sequence[str]) -> int:
     task = Enlargement.of(args)
     endings = [f"-s{seed}" for seed in task.seeds] if args.samples else [""]
     suffix = ".tif" if args.depth == "float32" else ""
-    jobs = Jobs.plan(args.paths, endings, suffix, option_files(args, UPSCALE))
-    held = jobs.inspect(task.check)
-    model = LOAD(read_options(args, LOAD))
-    task.check_model(model)
-    with jobs.place() as finished:
-        for job in jobs.every:
-            picture = held.pop(job.source, None) or read_picture(job.source)
-            for seed, target in zip(task.seeds, job.targets, strict=True):
-                record = task.enlarge(model, picture, job.source, target, seed)
-                finished.append(target)
-                out_json(record) if args.json else out(_sentence(record))
-    return 0
+    more = option_files(args, UPSCALE)
+    jobs = Jobs.plan(args.paths, endings, suffix, more, recursive=args.recursive, skip=args.skip_existing)
+    loaded: list[LinfModel] = []
+
+    def prepare() -> None:
+        loaded.append(LOAD(read_options(args, LOAD)))
+        task.check_model(loaded[0])
+
+    def work(picture: Picture, job: Job) -> None:
+        for seed, target in zip(task.seeds, job.targets, strict=True):
+            record = task.enlarge(loaded[0], picture, job.source, target, seed)
+            out_json(record) if args.json else out(_sentence(record))
+
+    return run_jobs(jobs, task.check, work, prepare, args.json)
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
@@ -63,6 +67,7 @@ def _parser() -> Parser:
         choices=("8", "16", "float32"),
         help="sample type of the result; float32 is TIFF, in [0, 1], unclipped (default: as the input)",
     )
+    add_folder_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for every result")
     return parser
 
