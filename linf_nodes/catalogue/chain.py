@@ -12,6 +12,7 @@ from .amount import amount_of, detail_of
 from .node import node
 from .types import (
     AutoTemperature,
+    Edges,
     Features,
     Frame,
     Image,
@@ -34,7 +35,9 @@ LEVELS = {"standard deviation": None, "50 %": 0.5, "80 %": 0.8, "95 %": 0.95}
 
 
 @node("Encode LR", ("features",))
-def encode_lr(linf_model: Model, image: Image, tile: Tile = 0, progress: Progress | None = None) -> Features:
+def encode_lr(
+    linf_model: Model, image: Image, tile: Tile = 0, edges: Edges = "usual", progress: Progress | None = None
+) -> Features:
     """Encode a low-resolution picture; independent of scale, so encode once and query often.
 
     Parameters
@@ -44,6 +47,9 @@ def encode_lr(linf_model: Model, image: Image, tile: Tile = 0, progress: Progres
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
     """
+    if edges == features.SEAMLESS:  # every window is encoded among its copies, when it is asked for
+        features.check_image(image)
+        return features.Features(linf_model, image, edges=edges)
     return features.encode(linf_model, image, tile or render.AUTO_TILE, progress)
 
 

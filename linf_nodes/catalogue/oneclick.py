@@ -8,6 +8,7 @@ from .chain import learned_prior, sample_latent
 from .node import node
 from .types import (
     AutoTemperature,
+    Edges,
     Frame,
     Image,
     Latent,
@@ -47,6 +48,7 @@ def upscale(
     origin_y: Origin = 0,
     origin_x: Origin = 0,
     mask: Mask | None = None,
+    edges: Edges = "usual",
     progress: Progress | None = None,
 ) -> Image:
     """Enlarge a picture to any size in one step: exactly the chain of the other nodes, holding one window at a time.
@@ -61,7 +63,7 @@ def upscale(
         Multiplies the amount of detail pixel by pixel.
     """
     features.check_image(image)
-    seen = features.Features(linf_model, image)
+    seen = features.Features(linf_model, image, edges=edges)
     size = (height, width)
     detail = detail_of(latent, temperature, auto_temperature, strength)
     kind = detail.kind(linf_model)

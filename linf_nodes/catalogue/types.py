@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..pipeline.composition import Texture as TextureValue
 from ..pipeline.detail import CHOICES, FORMER
+from ..pipeline.features import EDGES
 from ..pipeline.features import Features as FeaturesValue
 from ..pipeline.latent import Latent as LatentValue
 from ..pipeline.model import LinfModel
@@ -99,6 +100,15 @@ Strength = Annotated[
     float,
     {"min": 0.0, "max": 2.0, "step": 0.01, "tooltip": "Multiplies the amount of detail, of every kind."},
 ]
+Edges = Annotated[
+    str,
+    {
+        "choices": EDGES,
+        "tooltip": "seamless: the picture wraps round, so that a texture that repeats without a seam still does when "
+        "it is enlarged.",
+    },
+]
+
 LatentKind = Annotated[
     str,
     {

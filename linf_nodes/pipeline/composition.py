@@ -7,10 +7,11 @@ from torch import Tensor
 
 from . import texture as closed_form
 from .blocks import Block, Span
+from .canvas import blank_canvas, canvas_of
 from .features import Features
 from .grid import Grid
-from .latent import Kind, Latent, NoiseLatent
-from .render import Amount, Progress, finish, plan_for
+from .latent import Kind, Latent
+from .render import Amount, Progress, finish
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +30,17 @@ def flow_inverse(
     features: Features, latent: Latent, tile: int | None = None, progress: Progress | None = None
 ) -> Texture:
     """Push a latent through the inverse flow, in closed form."""
-    plan = plan_for(features, latent, tile)
+    canvas = canvas_of(features, latent, tile)
     shape = (len(features.image), 3, *latent.grid.hr_size)
     mean, detail = torch.empty(shape), torch.empty(shape)
-    total, done = len(plan) * len(mean), 0
+    total, done = len(canvas) * len(mean), 0
     for item in range(len(mean)):
-        scene = features.scene(item, latent.grid)
-        for block in plan:
-            z, held = latent.window(scene, item, block)
-            rows, cols = block.pixels(latent.grid).slices()
-            mean[item, :, rows, cols], detail[item, :, rows, cols] = closed_form.mean_and_detail(scene, block, z, held)
+        scene = canvas.scene(item)
+        for block in canvas:
+            z, held = canvas.latent.window(scene, item, block)
+            found, (rows, cols) = canvas.places(block.pixels(canvas.grid))
+            parts = closed_form.mean_and_detail(scene, block, z, held)
+            mean[item, :, rows, cols], detail[item, :, rows, cols] = (part[(slice(None), *found)] for part in parts)
             done += 1
             if progress is not None:
                 progress(done, total, None)
@@ -50,13 +52,13 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
     """Pictures `[b, c, H, W]`, unclipped, with the channels of the input."""
     grid = texture.grid
     whole = Block(Span(0, grid.hr_size[0]), Span(0, grid.hr_size[1]))
-    pictures = []
-    for item, image in enumerate(texture.features.image):
+    canvas, pictures = blank_canvas(texture.features, grid), []
+    for item, image in enumerate(canvas.features.image):
         mask = amount.window(item, whole)
         detail = texture.detail[item] * amount.value
-        base = texture.features.scene(item, grid).base(whole).cpu()
+        base = canvas.scene(item).base(canvas.middle).cpu()
         picture = base + texture.mean[item] + (detail if mask is None else detail * mask)
-        pictures.append(finish(image, grid, whole, picture))
+        pictures.append(finish(image, canvas.grid, canvas.middle, picture, canvas.features.origin))
     return torch.stack(pictures)
 
 
@@ -67,15 +69,14 @@ def uncertainty(features: Features, grid: Grid, tile: int | None = None, progres
     That of a grey picture is the deviation of the mean of the three colours, which is what becomes of it, three times.
     """
     grey = features.image.shape[1] < 3
-    latent = NoiseLatent(grid, features.model.hash, dim=features.model.dim)
-    plan = plan_for(features, latent, tile)
+    canvas = blank_canvas(features, grid, tile)
     out = torch.empty(len(features.image), 3, *grid.hr_size)
-    total, done = len(plan) * len(out), 0
+    total, done = len(canvas) * len(out), 0
     for item in range(len(out)):
-        scene = features.scene(item, grid)
-        for block in plan:
-            rows, cols = block.pixels(grid).slices()
-            out[item, :, rows, cols] = closed_form.deviation(scene, block, grey=grey)
+        scene = canvas.scene(item)
+        for block in canvas:
+            found, (rows, cols) = canvas.places(block.pixels(canvas.grid))
+            out[item, :, rows, cols] = closed_form.deviation(scene, block, grey=grey)[(slice(None), *found)]
             done += 1
             if progress is not None:
                 progress(done, total, None)

@@ -14,6 +14,9 @@ from .grid import Grid
 from .model import LinfModel
 from .scene import Scene
 
+SEAMLESS = "seamless"
+EDGES = ("usual", SEAMLESS)
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -22,12 +25,14 @@ class Features:
     `image [b, c, h, w]` float32 is the input itself, c = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha);
     `maps [b, k, h, w]` are the encoder's features, or None when every window is to be encoded as it is needed.
     `origin` is the LR row and column of the image's first pixel, where the image is a window of a larger one.
+    `edges`: beyond the border lies the picture's own border, repeated, or with `SEAMLESS` its other side.
     """
 
     model: LinfModel
     image: Tensor
     maps: Tensor | None = None
     origin: tuple[int, int] = (0, 0)
+    edges: str = "usual"
 
     @property
     def lr_size(self) -> tuple[int, int]:

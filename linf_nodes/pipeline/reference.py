@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from ..errors import BadShape
+from .canvas import blank_canvas
 from .features import Features, colour
 from .grid import Grid
-from .latent import NoiseLatent
-from .render import Progress, plan_for
+from .render import Progress
 from .scene import unfold
 from .texture import whiten
 
@@ -26,17 +26,17 @@ def encode_reference(
     if tuple(reference.shape[-2:]) != grid.hr_size or len(reference) not in (1, len(features.image)):
         raise BadShape(f"The reference has shape {tuple(reference.shape)}, but {grid.hr_size} pixels are needed.")
     model = features.model
-    plan = plan_for(features, NoiseLatent(grid, model.hash, dim=model.dim), tile)
+    canvas = blank_canvas(features, grid, tile)
     z = torch.empty(len(features.image), *grid.patches, model.dim)
-    total, done = len(plan) * len(z), 0
+    total, done = len(canvas) * len(z), 0
     for item in range(len(z)):
-        scene = features.scene(item, grid)
+        scene = canvas.scene(item)
         picture = colour(reference[min(item, len(reference) - 1)])
-        for block in plan:
-            pixels = block.pixels(grid)
-            rows, cols = pixels.slices()
-            residual = unfold(picture[:, rows, cols].to(model.device) - scene.base(pixels), grid.patch)
-            z[(item, *block.slices())] = whiten(scene, block, residual).cpu()
+        for block in canvas:
+            pixels = block.pixels(canvas.grid)
+            residual = unfold(canvas.sampled(picture, pixels).to(model.device) - scene.base(pixels), grid.patch)
+            found, wanted = canvas.patches(block)
+            z[(item, *wanted)] = whiten(scene, block, residual)[found].cpu()
             done += 1
             if progress is not None:
                 progress(done, total, None)

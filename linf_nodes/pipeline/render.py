@@ -26,16 +26,25 @@ Progress = Callable[[int, int, Any], None]
 
 @dataclass(frozen=True)
 class Amount:
-    """How much of the detail is added: a number, or a number times a mask `[b or 1, H, W]` on the output grid."""
+    """How much of the detail is added: a number, or a number times a mask `[b or 1, H, W]` on the output grid.
+
+    `origin` is the pixel at which the mask begins, where it repeats to all sides from there on.
+    """
 
     value: float = 1.0
     mask: Tensor | None = None
+    origin: tuple[int, int] = (0, 0)
 
     def window(self, item: int, pixels: Block) -> Tensor | None:
         """The mask's window `[r, c]`, if there is a mask."""
         if self.mask is None:
             return None
-        return self.mask[(min(item, len(self.mask) - 1), *pixels.slices())]
+        plane = self.mask[min(item, len(self.mask) - 1)]
+        if self.origin == (0, 0):
+            return plane[pixels.slices()]
+        axes = zip(pixels, self.origin, plane.shape, strict=True)
+        rows, cols = ((torch.arange(*s) - start).remainder(n).to(plane.device) for s, start, n in axes)
+        return plane.index_select(0, rows).index_select(1, cols)
 
 
 def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:
@@ -71,16 +80,20 @@ def stream(
     for block in plan if pixels is None else plan.over(pixels):
         for part, picture in _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b)):
             where = part.pixels(latent.grid)
-            yield where, finish(features.image[item], latent.grid, where, scene.base(where) + picture)
+            yield where, finish(features.image[item], latent.grid, where, scene.base(where) + picture, features.origin)
 
 
-def finish(image: Tensor, grid: Grid, pixels: Block, picture: Tensor) -> Tensor:
-    """Give an RGB window the channels of the input: grey is averaged back, alpha enlarged bilinearly and joined."""
+def finish(image: Tensor, grid: Grid, pixels: Block, picture: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+    """Give an RGB window the channels of the input: grey is averaged back, alpha enlarged bilinearly and joined.
+
+    `origin` is the LR pixel at which `image` begins, where it is but a window of the grid's picture.
+    """
     picture = picture.cpu()
     if image.shape[0] <= 2:
         picture = picture.mean(0, keepdim=True)
     if has_alpha(image):
-        alpha = interpolate(image[-1:], grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols))
+        y, x = (grid.pixels(axis, *run).shifted(origin[axis]) for axis, run in enumerate(pixels))
+        alpha = interpolate(image[-1:], y, x)
         picture = torch.cat((picture, alpha.clamp(0, 1)))
     return picture
 

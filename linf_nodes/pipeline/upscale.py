@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from .canvas import canvas_of
 from .device import trim_heap
 from .features import Features, check_image
 from .latent import Latent
-from .render import Amount, Progress, plan_for, stream
+from .render import Amount, Progress, stream
 
 
 @torch.inference_mode()
@@ -20,17 +21,20 @@ def upscale(
     """
     check_image(features.image)
     grid = latent.grid
-    plan = plan_for(features, latent, tile)
+    canvas = canvas_of(features, latent, tile)
+    amount = canvas.amount(amount)
     # hosts and files want the channels last: in memory they are, so that nobody copies the whole picture
     out = torch.empty(*features.image.shape[:2], *grid.hr_size, memory_format=torch.channels_last)
-    total = len(plan) * len(out)
+    total = len(canvas) * len(out)
     whole = grid.hr_size[0] * grid.hr_size[1] * len(out)
     done = 0
     for item in range(len(out)):
-        for pixels, picture in stream(features, latent, item, amount, plan):
-            out[(item, slice(None), *pixels.slices())] = picture
+        for pixels, picture in stream(canvas.features, canvas.latent, item, amount, canvas.plan, canvas.middle):
+            found, wanted = canvas.places(pixels)
+            part = picture[(slice(None), *found)]
+            out[(item, slice(None), *wanted)] = part
             trim_heap()
-            done += picture[0].numel()
+            done += part[0].numel()
             if progress is not None:
-                progress(round(total * done / whole), total, picture)
+                progress(round(total * done / whole), total, part)
     return out

@@ -26,7 +26,7 @@ from .progress import Bar
 from .talk import out, out_json
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
-_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x")  # planes are numbered, and are not crops
+_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges")  # planes are numbered, no crops, no textures
 _SIZES = ("--scale", "--size", "--megapixels", "--pixel-size")
 
 
