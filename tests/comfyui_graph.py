@@ -1,6 +1,7 @@
 """Graphs as the frontend saves them, turned into what it submits: widget values go to inputs by position."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
@@ -30,7 +31,9 @@ def _widgets(info: Mapping[str, Any], values: list[Any]) -> Iterator[tuple[str, 
             kind, *options = info["input"][section][name]
             told = options[0] if options else {}
             if (isinstance(kind, list) or kind in WIDGETS) and not told.get("forceInput"):
-                yield name, next(rest)
+                if not (value := list(islice(rest, 1))):
+                    return  # saved before this input was appended: it has its default
+                yield name, value[0]
                 if told.get("control_after_generate") or told.get("image_upload"):
                     next(rest)
     left = list(rest)

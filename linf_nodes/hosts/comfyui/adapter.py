@@ -17,7 +17,7 @@ from ...pipeline.device import is_out_of_memory
 from ...pipeline.features import Features
 from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
-from . import memory, precision, special
+from . import idle, memory, precision, special
 from .estimate import node_bytes
 from .images import image_in, image_out, mask_in, unshared
 from .notice import say
@@ -34,6 +34,8 @@ def make_node(node: Node) -> type[Any]:
         return make_schema(io, node)
 
     def execute(cls: type[Any], **values: Any) -> Any:
+        if node.id == idle.ID and (graph := idle.expanded(cls, node, values)) is not None:
+            return io.NodeOutput(*graph["result"], expand=graph["expand"])
         hidden = {i.name: getattr(cls.hidden, i.kind.lower()) for i in node.inputs if i.kind in HIDDEN}
         results = run_node(node, values | hidden)
         return io.NodeOutput(*results, ui=special.ui_of(node, results))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...catalogue.node import Input, Node
 from ...workflow.image_nodes import is_output
+from . import idle
 
 MENU = "image/upscaling"  # where ComfyUI lists its own upscalers
 NOTHING = "(nothing there)"
@@ -14,6 +15,7 @@ NOTHING = "(nothing there)"
 _ADVANCED = {"prior", "device", "precision", "frame", "tile", "scale_x", "origin_y", "origin_x"}
 _WIDGETS = {"INT": "Int", "FLOAT": "Float", "STRING": "String", "BOOLEAN": "Boolean", "COMBO": "Combo"}
 _SOCKETS = {"IMAGE": "Image", "MASK": "Mask"}
+SEED_CONTROL = True  # older cores know no more of it; `web/linf.js` begins with fixed there
 HIDDEN = {"PROMPT", "UNIQUE_ID"}  # what ComfyUI gives of itself, not the user
 
 
@@ -26,6 +28,7 @@ def node_fields(node: Node) -> dict[str, Any]:
         "description": node.description,
         "search_aliases": list(node.aliases),
         "is_output_node": is_output(node),
+        "enable_expand": node.id == idle.ID,
     }
 
 
@@ -41,7 +44,7 @@ def input_fields(i: Input) -> dict[str, Any]:
         fields["options"] = i.choices() or [NOTHING]
         fields["default"] = i.default if i.default in fields["options"] else fields["options"][0]
     if i.name == "seed":
-        fields["control_after_generate"] = True
+        fields["control_after_generate"] = SEED_CONTROL
     if i.name in _ADVANCED:
         fields["advanced"] = True
     return fields
@@ -69,12 +72,16 @@ def make_schema(io: Any, node: Node) -> Any:
     inputs = []
     for i in visible(node):
         factory = class_of(io, i.kind).Input
-        inputs.append(factory(**accepted(factory, input_fields(i))))
+        fields = input_fields(i)
+        if "control_after_generate" in fields and (modes := getattr(io, "ControlAfterGenerate", None)) is not None:
+            fields["control_after_generate"] = modes.fixed  # a new seed is asked for, not given unasked
+        inputs.append(factory(**accepted(factory, fields)))
     outputs = []
     for kind, fields in output_fields(node):
         factory = class_of(io, kind).Output
         outputs.append(factory(**accepted(factory, fields)))
     hidden = [io.Hidden(i.kind) for i in node.inputs if i.kind in HIDDEN]
+    hidden += [getattr(io.Hidden, name) for name in idle.HIDDEN if node.id == idle.ID]
     return io.Schema(**accepted(io.Schema, node_fields(node)), inputs=inputs, outputs=outputs, hidden=hidden)
 
 
