@@ -117,6 +117,7 @@ def test_a_schema_is_made_in_whatever_words_comfyui_has(
     folded = ["advanced" in input_fields(i) for i in visible(node)]
     assert [bool(i.get("advanced")) for i in schema["inputs"]] == [newer and f for f in folded]
     hidden = {i.kind for i in node.inputs} - {i.kind for i in visible(node)}
+    hidden |= {"UNIQUE_ID", "DYNPROMPT"} if node.name == "upscale" else set()
     assert set(schema["hidden"]) == hidden
 
 
@@ -149,7 +150,7 @@ def words(newer: bool) -> Any:
 
     def schema(
         node_id: str, display_name: str = "", category: str = "", inputs: Any = None, outputs: Any = None,
-        hidden: Any = None, description: str = "", is_output_node: bool = False,
+        hidden: Any = None, description: str = "", is_output_node: bool = False, enable_expand: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         return {"inputs": inputs, "hidden": hidden}
 

@@ -242,6 +242,62 @@ def test_another_seed_runs_the_sampler_and_what_follows(server: Server) -> None:
     assert server.run(amount).cached == {"1", "2", "3", "4", "5"}
 
 
+def _computed(server: Server, graph: Graph) -> set[str]:
+    """The kinds of our nodes that were computed, those that ran in another's place included."""
+    with Listener(server.port, uuid.uuid4().hex) as listener:
+        messages = listener.until_over(server.submit(graph, listener.client))
+    started = [m["data"] for m in messages if isinstance(m, dict) and m["type"] == "executing" and m["data"]["node"]]
+    assert isinstance(messages[-1], dict)
+    assert messages[-1]["type"] == "execution_success", messages[-1]
+    return {str(data["node"]) for data in started}
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"frame": 3}, {"temperature": 1.5}, {"origin_y": 3}], ids=str)
+def test_what_learned_detail_does_not_use_is_no_reason_to_run_again(server: Server, change: dict[str, Any]) -> None:
+    source = server.put_array(photograph(1, 13, 17 + len(str(change)), 3))  # of its own: nothing is kept of it yet
+    first = upscaling(source, model="learned", scale=2.0, seed=0, frame=0, temperature=0.5, origin_y=0)
+    assert any(name.startswith("3.") for name in _computed(server, first))
+    kept = server.array("out.npy")
+    other = upscaling(source, model="learned", scale=2.0, **({"seed": 0, "frame": 0, "temperature": 0.5} | change))
+    if "origin_y" not in change:
+        other["3"]["inputs"]["origin_y"] = 0
+    assert not any(name.startswith("3.") for name in _computed(server, other))
+    assert np.array_equal(server.array("out.npy"), kept)
+    assert not _computed(server, other) & {"1", "2", "3"}
+
+
+def test_what_drawn_detail_uses_runs_again(server: Server) -> None:
+    source = server.put_array(photograph(1, 13, 17, 3))
+    options = {"scale": 2.0, "latent": "drawn", "temperature": 0.5, "auto_temperature": False}
+    server.run(upscaling(source, model="learned", seed=1, **options))
+    first = server.array("out.npy")
+    assert "3" in _computed(server, upscaling(source, model="learned", seed=2, **options))
+    assert not np.array_equal(server.array("out.npy"), first)
+
+
+@pytest.mark.parametrize("latent", ["prior", "noise"])
+def test_words_of_older_graphs_run(server: Server, latent: str) -> None:
+    source = server.put_array(photograph(1, 9, 9, 3))
+    today = {"prior": "learned", "noise": "drawn"}[latent]
+    pictures = []
+    for word in (latent, today):
+        assert server.run(upscaling(source, model="learned", scale=2.0, latent=word, seed=3)).succeeded
+        pictures.append(server.array("out.npy"))
+    assert np.array_equal(*pictures)
+
+
+def test_a_saved_png_brings_its_graph_back(server: Server) -> None:
+    graph = upscaling(server.put_array(photograph(1, 8, 8, 3)), scale=2.0)
+    graph["5"] = node("LINFSave16bitImage", image=["3", 0], path="kept/a.png")
+    (file,) = server.files(server.run(graph))
+    with Image.open(file) as image:
+        image.load()
+        found = json.loads(image.text["prompt"])  # type: ignore[attr-defined]
+    assert {i: (entry["class_type"], entry["inputs"]) for i, entry in found.items()} == {
+        i: (entry["class_type"], entry["inputs"]) for i, entry in graph.items()
+    }
+
+
 def _queue_long(server: Server, listener: Listener) -> str:
     source = server.put_array(photograph(1, 1024, 1024, 3))
     return server.submit(upscaling(source, model="photo", scale=2.0, seed=uuid.uuid4().int % 1000), listener.client)

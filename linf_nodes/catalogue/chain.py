@@ -2,6 +2,10 @@
 
 from typing import Annotated
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from ..errors import BadValue
 from ..pipeline import composition, features, render
 from ..pipeline.grid import Grid, output_size
@@ -141,6 +145,7 @@ def compose(
     auto_temperature: AutoTemperature = True,
     strength: Strength = 1.0,
     mask: Mask | None = None,
+    image: Image | None = None,
 ) -> Image:
     """Add the texture to the bilinear enlargement: `bilinear + mean + amount * detail`.
 
@@ -150,6 +155,8 @@ def compose(
         From Flow Inverse.
     mask
         Multiplies the amount pixel by pixel.
+    image
+        Not used, but what a bypassed node hands on: wire the small picture, and a bypass gives it as it is.
     """
     detail = detail_of("auto", temperature, auto_temperature, strength)
     amount = amount_of(texture.features, texture.grid, texture.kind, detail, mask)
@@ -166,6 +173,7 @@ def uncertainty(
     megapixels: Megapixels = 0.0,
     tile: Tile = 0,
     level: Annotated[str, {"choices": tuple(LEVELS)}] = "standard deviation",
+    display: Annotated[str, {"choices": ("values", "map")}] = "values",
     progress: Progress | None = None,
 ) -> Image:
     """Standard deviation of every output sample under the model, `sqrt(diag(L L^T))`, without drawing anything.
@@ -179,11 +187,25 @@ def uncertainty(
     level
         50 %, 80 % or 95 %: half the width of the interval that holds so many of the true samples, by the factors on the
         weights' card; an uncalibrated model has none, and gives that of a normal distribution, which is only its guess.
+    display
+        values: the deviations themselves, nearly black to look at; map: the three colours' together as a heat map, one
+        scale for the batch, in grey levels of 255, which stands below.
     """
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     share = LEVELS[level]
     widening = 1.0 if share is None else features.model.interval(max(grid.scale), share)
-    return composition.uncertainty(features, grid, tile or None, progress) * widening
+    deviation = composition.uncertainty(features, grid, tile or None, progress) * widening
+    return deviation if display == "values" else _map(deviation)
+
+
+def _map(deviation: Tensor) -> Tensor:
+    """Deviations `[b, 3, h, w]` as heat maps: all but the highest half of a percent lie on the scale."""
+    from ..pictures.heat import heat_map
+
+    levels = 255 * deviation.square().mean(1).sqrt().numpy()
+    high = float(np.percentile(levels[..., :: 1 + levels.shape[-1] // 1024], 99.5))
+    maps = [torch.from_numpy(heat_map(plane, high, "of 255")).movedim(-1, 0) for plane in levels]
+    return torch.stack(maps)
 
 
 def _grid(features: Features, hr_size: tuple[int, int]) -> Grid:

@@ -1,6 +1,7 @@
 """Latents in and out of files, and pictures into files of 16 bits."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,22 +57,28 @@ def save_16bit_image(image: Image, path: str = "linf.png") -> str:
     path
         Where and how: .png or .tif; a number is put behind the name, so that no older file is replaced.
     """
+    return "\n".join(map(str, write_numbered(image, Path(path))))
+
+
+def write_numbered(image: Image, path: Path, texts: Sequence[tuple[str, str]] = ()) -> list[Path]:
+    """Write pictures `[b, c, h, w]` with 16 bits, each to a file with a number of its own; a PNG holds `texts` too."""
     from ..pictures import write_picture  # late: TIFF is slow to import
 
     check_image(image)
-    files = _numbered(Path(path), len(image))
+    files = _numbered(path, len(image))
     for picture, file in zip(image, files, strict=True):
-        write_picture(_picture(picture), file, depth="16")
-    return "\n".join(map(str, files))
+        write_picture(_picture(picture, texts), file, depth="16")
+    return files
 
 
-def _picture(image: Tensor) -> "Picture":
+def _picture(image: Tensor, texts: Sequence[tuple[str, str]]) -> "Picture":
     from ..pictures import Picture
+    from ..pictures.texts import Texts
 
-    planes = image.movedim(0, -1).cpu().numpy()
+    planes, words = image.movedim(0, -1).cpu().numpy(), Texts(pairs=tuple(texts))
     if not has_alpha(image):
-        return Picture(planes)
-    return Picture(planes[..., :-1], planes[..., -1])
+        return Picture(planes, texts=words)
+    return Picture(planes[..., :-1], planes[..., -1], texts=words)
 
 
 def _numbered(path: Path, count: int) -> list[Path]:

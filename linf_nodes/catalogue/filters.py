@@ -166,7 +166,8 @@ def compare(
     Parameters
     ----------
     image_a, image_b
-        Two pictures; a smaller one is enlarged to the other's size by repeating its pixels.
+        Two pictures; a smaller one is enlarged to the other's size by repeating its pixels, and of a smaller batch the
+        last picture is repeated.
     mode
         side by side; split: the left half of the first, the right half of the second; difference: around mid-grey.
     gain
@@ -176,11 +177,17 @@ def compare(
     if image_a.shape[1] != image_b.shape[1]:
         raise BadShape(f"The pictures have {image_a.shape[1]} and {image_b.shape[1]} channels: use the same kind.")
     a, b = (torch.nn.functional.interpolate(i, size, mode="nearest-exact") for i in (image_a, image_b))
+    a, b = (_repeated(i, max(len(a), len(b))) for i in (a, b))
     if mode == "side by side":
         return torch.cat((a, b), -1)
     if mode == "split":
         return torch.cat((a[..., : size[1] // 2], b[..., size[1] // 2 :]), -1)
     return (0.5 + 0.5 * gain * (a - b)).clamp(0, 1)
+
+
+def _repeated(image: Tensor, count: int) -> Tensor:
+    """A batch of `count` pictures: the last one stands for those that are not there."""
+    return image[torch.arange(count).clamp(max=len(image) - 1)]
 
 
 def _each(image: Tensor, change: Callable[[Any], Any]) -> Tensor:

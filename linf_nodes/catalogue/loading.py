@@ -24,9 +24,9 @@ def load_model(
     Parameters
     ----------
     model
-        Name of a bundled model or of a file in the models folder, or a path.
+        Name of a bundled model or of a file in the models folder; outside ComfyUI, whose files have names, also a path.
     prior
-        auto: the model's own learned prior; none; or the name or path of another file that holds one.
+        auto: the model's own learned prior; none; or another model's or file's name, like that of the model.
     device
         auto, cpu, cuda, cuda:1 or mps.
     precision

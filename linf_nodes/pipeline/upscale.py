@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from .blocks import Block, Span
 from .canvas import canvas_of
 from .device import trim_heap
 from .features import Features, check_image
 from .latent import Latent
 from .render import Amount, Progress, stream
+from .thumbnail import Thumbnail
 
 
 @torch.inference_mode()
@@ -17,7 +19,7 @@ def upscale(
     """Upscaled pictures `[b, c, H, W]` float32, unclipped, on the CPU.
 
     Beside the output, one window is held. `progress(done, total, preview)` is called after every block and may raise
-    `Cancelled`; the preview is the block's pixels.
+    `Cancelled`; the preview is a thumbnail of the picture that fills up (`Thumbnail`).
     """
     check_image(features.image)
     grid = latent.grid
@@ -29,6 +31,7 @@ def upscale(
     whole = grid.hr_size[0] * grid.hr_size[1] * len(out)
     done = 0
     for item in range(len(out)):
+        small = Thumbnail(features.image[item], grid.hr_size)
         for pixels, picture in stream(canvas.features, canvas.latent, item, amount, canvas.plan, canvas.middle):
             found, wanted = canvas.places(pixels)
             part = picture[(slice(None), *found)]
@@ -36,5 +39,7 @@ def upscale(
             trim_heap()
             done += part[0].numel()
             if progress is not None:
-                progress(round(total * done / whole), total, part)
+                progress(
+                    round(total * done / whole), total, small.put(Block(*(Span(s.start, s.stop) for s in wanted)), part)
+                )
     return out

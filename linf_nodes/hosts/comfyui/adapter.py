@@ -12,10 +12,8 @@ from torch import Tensor
 
 from ...catalogue.node import Node
 from ...errors import Cancelled, LinfError, OutOfMemory
-from ...pipeline.composition import Texture
 from ...pipeline.device import is_out_of_memory
 from ...pipeline.features import Features
-from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
 from . import idle, memory, precision, special
 from .estimate import node_bytes
@@ -102,13 +100,7 @@ def _with_tile(node: Node, values: dict[str, Any]) -> dict[str, Any]:
 def _tensors_in(node: Node, values: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {i.name: i.kind for i in node.inputs}
     tensors = {n: image_in(v) for n, v in values.items() if kinds.get(n) == "IMAGE" and v is not None}
-    sizes = [(v.shape[-2], v.shape[-1]) for v in tensors.values()] + _sizes(values)
-    return tensors | {n: mask_in(v, sizes) for n, v in values.items() if kinds.get(n) == "MASK" and v is not None}
-
-
-def _sizes(values: Mapping[str, Any]) -> list[Size]:
-    grids = [v.grid for v in values.values() if isinstance(v, Texture)]
-    return [size for grid in grids for size in (grid.lr_size, grid.hr_size)]
+    return tensors | {n: mask_in(v) for n, v in values.items() if kinds.get(n) == "MASK" and v is not None}
 
 
 def _out(value: Any, given: Iterable[Any]) -> Any:

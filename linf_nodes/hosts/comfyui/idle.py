@@ -1,8 +1,8 @@
 """Inputs that a run of Upscale does not use: a change of them is no reason to run again.
 
-ComfyUI keeps a result under all of a node's inputs, whether they count or not. So where some do not, the node gives back a
-graph of one: itself, with those inputs at their defaults. ComfyUI keeps that one's result in the same way, and finds it
-again whatever the idle inputs are.
+ComfyUI keeps a result under all of a node's inputs, whether they count or not. So where some do not, the node gives
+back a graph of one: itself, with those inputs at their defaults. ComfyUI keeps that one's result in the same way, and
+finds it again whatever the idle inputs are.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ...errors import LinfError
 from ...pipeline.model import LinfModel
 
 ID = "LINFUpscale"
-HIDDEN = ("unique_id", "dynprompt")  # what this needs of ComfyUI
+HIDDEN = ("UNIQUE_ID", "DYNPROMPT")  # what this needs of ComfyUI
 
 _DRAW = ("seed", "frame", "origin_y", "origin_x")
 
@@ -42,7 +42,7 @@ def expanded(cls: type[Any], node: Node, values: Mapping[str, Any]) -> dict[str,
     hidden = cls.hidden
     prompt, own = getattr(hidden, "dynprompt", None), getattr(hidden, "unique_id", None)
     idle = idle_inputs({**node.defaults, **values})
-    if not idle or prompt is None or own is None or prompt.get_real_node_id(own) != own:
+    if "seed" not in idle or prompt is None or own is None or prompt.get_real_node_id(own) != own:
         return None
     from comfy_execution.graph_utils import GraphBuilder
 

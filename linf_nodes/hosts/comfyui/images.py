@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ...errors import BadShape
-from ...pipeline.grid import Size
 
 PLACEHOLDER = (64, 64)  # of the mask that Load Image gives for a picture without alpha: all zeros, whatever its size
 
@@ -41,12 +40,11 @@ def unshared(image: Tensor, others: Iterable[Any]) -> Tensor:
     return image.clone() if image.untyped_storage().data_ptr() in places else image
 
 
-def mask_in(mask: Tensor, sizes: Iterable[Size]) -> Tensor | None:
+def mask_in(mask: Tensor) -> Tensor | None:
     """A mask as float32 on the CPU, or None for the placeholder that Load Image makes up.
 
-    A 64 x 64 mask of zeros where no picture is 64 x 64 was never painted; it would silently switch all texture off.
+    A 64 x 64 mask of zeros was never painted; it would silently switch all texture off, for which amounts are there.
     """
-    unpainted = tuple(mask.shape[-2:]) == PLACEHOLDER and not bool(mask.any())
-    if unpainted and PLACEHOLDER not in set(sizes):
+    if tuple(mask.shape[-2:]) == PLACEHOLDER and not bool(mask.any()):
         return None
     return mask.to("cpu", torch.float32)

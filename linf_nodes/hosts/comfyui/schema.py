@@ -16,7 +16,7 @@ _ADVANCED = {"prior", "device", "precision", "frame", "tile", "scale_x", "origin
 _WIDGETS = {"INT": "Int", "FLOAT": "Float", "STRING": "String", "BOOLEAN": "Boolean", "COMBO": "Combo"}
 _SOCKETS = {"IMAGE": "Image", "MASK": "Mask"}
 SEED_CONTROL = True  # older cores know no more of it; `web/linf.js` begins with fixed there
-HIDDEN = {"PROMPT", "UNIQUE_ID"}  # what ComfyUI gives of itself, not the user
+HIDDEN = {"PROMPT", "UNIQUE_ID", "EXTRA_PNGINFO"}  # what ComfyUI gives of itself, not the user
 
 
 def node_fields(node: Node) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def make_schema(io: Any, node: Node) -> Any:
         factory = class_of(io, kind).Output
         outputs.append(factory(**accepted(factory, fields)))
     hidden = [io.Hidden(i.kind) for i in node.inputs if i.kind in HIDDEN]
-    hidden += [getattr(io.Hidden, name) for name in idle.HIDDEN if node.id == idle.ID]
+    hidden += [io.Hidden(kind) for kind in idle.HIDDEN if node.id == idle.ID]
     return io.Schema(**accepted(io.Schema, node_fields(node)), inputs=inputs, outputs=outputs, hidden=hidden)
 
 

@@ -96,11 +96,11 @@ class _Work:
 
     @property
     def is_deviation(self) -> bool:
-        return self.node.outputs[0][0] == "deviation"
+        return self.node.outputs[0][0] == "deviation" and self.plain.get("display") != "map"
 
     @property
     def _covers(self) -> bool:
-        return self.plain.get("mode") != "side by side"
+        return self.plain.get("mode") != "side by side" and self.plain.get("display") != "map"
 
     def _plane(self, p: int) -> Any:
         images = {n: s.image(p) for n, s in self.stacks.items()}
