@@ -298,6 +298,15 @@ def test_a_saved_png_brings_its_graph_back(server: Server) -> None:
     }
 
 
+def test_an_error_is_shown_without_the_place_of_the_pack(server: Server) -> None:
+    graph = upscaling(server.put_array(photograph(1, 8, 8, 3)), scale=2.0, latent="learned")
+    with Listener(server.port, uuid.uuid4().hex) as listener:
+        last = listener.until_over(server.submit(graph, listener.client))[-1]
+    assert isinstance(last, dict)
+    assert last["data"]["exception_type"] == "linf_nodes.errors.BadValue"
+    assert "/" not in last["data"]["exception_message"]
+
+
 def _queue_long(server: Server, listener: Listener) -> str:
     source = server.put_array(photograph(1, 1024, 1024, 3))
     return server.submit(upscaling(source, model="photo", scale=2.0, seed=uuid.uuid4().int % 1000), listener.client)

@@ -230,6 +230,21 @@ def test_the_heap_is_trimmed_where_blocks_are_many(monkeypatch: pytest.MonkeyPat
     assert len(counted) >= 2 * len(plan)
 
 
+@pytest.mark.parametrize("size", [(90, 70), (1200, 700), (1031, 1537)])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_the_preview_is_the_picture_that_fills_up(size: tuple[int, int], channels: int) -> None:
+    model, image = make_model(), picture(45, 49, channels)
+    seen: list[torch.Tensor] = []
+    features, latent = Features(model, image), NoiseLatent(Grid((45, 49), size, 3), model.hash, 3, dim=27)
+    whole = upscale(features, latent, Amount(), 20, lambda done, total, preview: seen.append(preview.clone()))
+    step = -(-max(size) // 512)
+    assert torch.equal(seen[-1], whole[0][:, ::step, ::step])
+    assert max(seen[-1].shape) <= 512
+    filled = [float((a == seen[-1]).float().mean()) for a in seen]
+    assert filled == sorted(filled)
+    assert all(s.shape == seen[-1].shape for s in seen)
+
+
 def test_pixels_that_are_not_numbers_are_refused() -> None:
     image = picture(8, 8)
     image[0, 0, 2, 3] = math.nan

@@ -6,6 +6,7 @@ from typing import Any
 import comfy.model_management as mm
 from comfy_api.latest import ComfyExtension
 
+from ... import errors
 from ...pipeline.store import STORE
 from . import folders
 from .adapter import make_node
@@ -15,6 +16,10 @@ __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 WEB_DIRECTORY = str(next((f for f in (_PACKAGE / "web", _PACKAGE.parent / "web") if f.is_dir()), _PACKAGE / "web"))
+
+# ComfyUI imports a clone under its path, and shows an error with the name of its module: without this, the path.
+for _error in (errors.LinfError, *errors.LinfError.__subclasses__()):
+    _error.__module__ = "linf_nodes.errors"
 
 folders.register()
 STORE.rest = mm.unet_offload_device()
