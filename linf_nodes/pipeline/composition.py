@@ -11,6 +11,7 @@ from .features import Features
 from .grid import Grid
 from .latent import Kind, Latent, NoiseLatent
 from .render import Amount, Progress, finish, plan_for
+from .scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +37,23 @@ def flow_inverse(
     for item in range(len(mean)):
         scene = features.scene(item, latent.grid)
         for block in plan:
-            z, held = latent.window(scene, item, block)
             rows, cols = block.pixels(latent.grid).slices()
-            mean[item, :, rows, cols], detail[item, :, rows, cols] = closed_form.mean_and_detail(scene, block, z, held)
+            mean[item, :, rows, cols], detail[item, :, rows, cols] = _parts(scene, latent, item, block)
             done += 1
             if progress is not None:
                 progress(done, total, None)
     return Texture(features, latent.grid, latent.kind, mean, detail)
+
+
+def _parts(scene: Scene, latent: Latent, item: int, block: Block) -> tuple[Tensor, Tensor]:
+    """Mean and detail of a block."""
+    if latent.kind != "reference" and scene.is_flat(block):
+        nothing = closed_form.nothing(scene, block)
+        return nothing, nothing
+    z, held = latent.window(scene, item, block)
+    if latent.kind == "reference":
+        return closed_form.mean_and_reference(scene, block, z)
+    return closed_form.mean_and_detail(scene, block, z, held)
 
 
 @torch.inference_mode()
@@ -55,8 +66,8 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
         mask = amount.window(item, whole)
         detail = texture.detail[item] * amount.value
         base = texture.features.scene(item, grid).base(whole).cpu()
-        picture = base + texture.mean[item] + (detail if mask is None else detail * mask)
-        pictures.append(finish(image, grid, whole, picture))
+        added = texture.mean[item] + (detail if mask is None else detail * mask)
+        pictures.append(finish(image, grid, whole, base, added))
     return torch.stack(pictures)
 
 
