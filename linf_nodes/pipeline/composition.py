@@ -12,6 +12,7 @@ from .features import Features
 from .grid import Grid
 from .latent import Kind, Latent
 from .render import Amount, Progress, finish
+from .scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +38,24 @@ def flow_inverse(
     for item in range(len(mean)):
         scene = canvas.scene(item)
         for block in canvas:
-            z, held = canvas.latent.window(scene, item, block)
             found, (rows, cols) = canvas.places(block.pixels(canvas.grid))
-            parts = closed_form.mean_and_detail(scene, block, z, held)
+            parts = _parts(scene, canvas.latent, item, block)
             mean[item, :, rows, cols], detail[item, :, rows, cols] = (part[(slice(None), *found)] for part in parts)
             done += 1
             if progress is not None:
                 progress(done, total, None)
     return Texture(features, latent.grid, latent.kind, mean, detail)
+
+
+def _parts(scene: Scene, latent: Latent, item: int, block: Block) -> tuple[Tensor, Tensor]:
+    """Mean and detail of a block."""
+    if latent.kind != "reference" and scene.is_flat(block):
+        nothing = closed_form.nothing(scene, block)
+        return nothing, nothing
+    z, held = latent.window(scene, item, block)
+    if latent.kind == "reference":
+        return closed_form.mean_and_reference(scene, block, z)
+    return closed_form.mean_and_detail(scene, block, z, held)
 
 
 @torch.inference_mode()
@@ -57,8 +68,8 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
         mask = amount.window(item, whole)
         detail = texture.detail[item] * amount.value
         base = canvas.scene(item).base(canvas.middle).cpu()
-        picture = base + texture.mean[item] + (detail if mask is None else detail * mask)
-        pictures.append(finish(image, canvas.grid, canvas.middle, picture, canvas.features.origin))
+        added = texture.mean[item] + (detail if mask is None else detail * mask)
+        pictures.append(finish(image, canvas.grid, canvas.middle, base, added, canvas.features.origin))
     return torch.stack(pictures)
 
 

@@ -7,6 +7,7 @@ from ..models.flow import Condition
 from ..models.latent_front import LR_STRIDE, LatentPrior, LatentWindow
 from .blocks import Block, Span
 from .cells import interpolate
+from .flatness import REACH
 from .grid import Grid
 from .model import LinfModel
 from .residual import initial_residual
@@ -23,7 +24,7 @@ def halo(prior: LatentPrior) -> int:
 
 def seen(model: LinfModel, grid: Grid, block: Block, learned: bool) -> Block:
     """The LR pixels that a block depends on: with `learned`, by way of the learned prior too."""
-    reach = model.halo + model.linf.encoder.align + 2  # one for the corners, one for bilinear reduction
+    reach = max(model.halo + model.linf.encoder.align + 2, REACH)  # one for the corners, one for bilinear reduction
     if learned and model.prior is not None:
         block = block.grown(halo(model.prior), grid.patches)
         reach = max(reach, model.prior.lr_receptive_field + LR_STRIDE)

@@ -15,7 +15,7 @@ from .features import Features, has_alpha
 from .grid import Grid
 from .latent import Latent
 from .scene import Scene
-from .texture import inverse, mean, mean_and_detail
+from .texture import inverse, mean, mean_and_detail, mean_and_reference, nothing
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
@@ -80,17 +80,21 @@ def stream(
     for block in plan if pixels is None else plan.over(pixels):
         for part, picture in _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b)):
             where = part.pixels(latent.grid)
-            yield where, finish(features.image[item], latent.grid, where, scene.base(where) + picture, features.origin)
+            base = scene.base(where)
+            yield where, finish(features.image[item], latent.grid, where, base, picture, features.origin)
 
 
-def finish(image: Tensor, grid: Grid, pixels: Block, picture: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
-    """Give an RGB window the channels of the input: grey is averaged back, alpha enlarged bilinearly and joined.
+def finish(
+    image: Tensor, grid: Grid, pixels: Block, base: Tensor, texture: Tensor, origin: tuple[int, int] = (0, 0)
+) -> Tensor:
+    """A window of base and texture `[3, r, c]` with the channels of the input: the texture of grey is averaged, alpha
+    enlarged bilinearly and joined.
 
     `origin` is the LR pixel at which `image` begins, where it is but a window of the grid's picture.
     """
-    picture = picture.cpu()
-    if image.shape[0] <= 2:
-        picture = picture.mean(0, keepdim=True)
+    if image.shape[0] <= 2:  # the base is three times the same, so that only the texture's mean is to be rounded
+        base, texture = base[:1], texture.mean(0, keepdim=True)
+    picture = (base + texture).cpu()
     if has_alpha(image):
         y, x = (grid.pixels(axis, *run).shifted(origin[axis]) for axis, run in enumerate(pixels))
         alpha = interpolate(image[-1:], y, x)
@@ -122,7 +126,13 @@ def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Blo
     mask = amount.window(item, block.pixels(scene.grid))
     if mask is None and amount.value == 0:
         return mean(scene, block)
+    if latent.kind != "reference" and scene.is_flat(block):
+        return nothing(scene, block)
     z, held = latent.window(scene, item, block)
+    if latent.kind == "reference":
+        mu, detail = mean_and_reference(scene, block, z)
+        detail = detail * amount.value
+        return mu + (detail if mask is None else detail * mask.to(scene.model.device))
     if mask is None:
         return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
     mu, detail = mean_and_detail(scene, block, z * amount.value, held)

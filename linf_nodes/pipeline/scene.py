@@ -11,6 +11,7 @@ from .blocks import Block, Span
 from .cells import corners_of_rectangle, interpolate
 from .device import trim_heap
 from .encoding import Encoding
+from .flatness import texture_share
 from .grid import Grid
 from .model import LinfModel
 
@@ -49,6 +50,7 @@ class Scene:
         self.picture = picture.to(model.device)
         self._features = features
         self._encoding = Encoding(model, self.picture, grid.lr_size, origin)
+        self._share: tuple[Block, Tensor | None] | None = None
 
     def conditions(self, block: Block, again: int | None = None) -> Iterator[tuple[Block, Condition]]:
         """The flow's condition `[q, layers, d]` of every patch of `block`, in runs of a fixed size.
@@ -77,6 +79,18 @@ class Scene:
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
                 yield run, linf.imnet.condition(linf.info(fields, phase, moved, work).float())
+
+    def share(self, block: Block) -> Tensor | None:
+        """How much of its texture each patch keeps, `[3, rows, cols]` (`flatness.py`); None: all of it."""
+        if self._share is None or self._share[0] != block:
+            y, x = (self.grid.centres(axis, *run) for axis, run in enumerate(block))
+            self._share = block, texture_share(self.picture, y, x, self.grid.lr_size, self.origin)
+        return self._share[1]
+
+    def is_flat(self, block: Block) -> bool:
+        """Whether no patch of a block keeps any texture, so that nothing needs to be computed."""
+        share = self.share(block)
+        return share is not None and not bool(share.any())
 
     def tidy(self, block: Block) -> None:
         """Between two parts of the work on a block: give back what the first has freed, where blocks are many."""

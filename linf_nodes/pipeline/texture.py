@@ -1,4 +1,8 @@
-"""Textures of a block in closed form: `m = mu + L z`, pushed through the layers run by run (DESIGN section 1)."""
+"""Textures of a block in closed form: `m = mu + L z`, pushed through the layers run by run (DESIGN section 1).
+
+Where the LR picture is constant there is none: `mu` and `L` are both multiplied by the share `S` of `flatness.py`, a
+number for each colour of a patch, so that all stays closed: `m = S mu + S L z`.
+"""
 
 from collections.abc import Callable
 
@@ -14,22 +18,34 @@ HALF = 0.5  # networks work in [-1, 1], pictures in [0, 1]
 
 
 def inverse(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> Tensor:
-    """Texture `mu + L z` of the latents `z [rows, cols, d]`, as a picture `[3, r, c]` in units of the LR picture."""
-    return _picture(scene, block, _map(scene, block, lambda c, q: scene.model.linf.imnet.inverse(q, c), z, held))
+    """Texture `S (mu + L z)` of latents `z [rows, cols, d]`, as a picture `[3, r, c]` in units of the LR picture."""
+    return _shared(scene, block, _map(scene, block, lambda c, q: scene.model.linf.imnet.inverse(q, c), z, held))
 
 
 def mean(scene: Scene, block: Block, held: Condition | None = None) -> Tensor:
-    """`mu` as a picture `[3, r, c]`."""
+    """`S mu` as a picture `[3, r, c]`."""
+    if scene.is_flat(block):
+        return nothing(scene, block)
     z = torch.zeros(*block.size, scene.model.dim)
     return inverse(scene, block, z, held)
 
 
 def mean_and_detail(scene: Scene, block: Block, z: Tensor, held: Condition | None = None) -> tuple[Tensor, Tensor]:
-    """`mu` and `L z` apart, each a picture `[3, r, c]`, from one pass of the network."""
-    flow = scene.model.linf.imnet
-    both = _map(scene, block, lambda c, q: torch.cat((flow.mean(c), flow.detail(q, c)), -1), z, held)
-    mu, lz = both.chunk(2, -1)
-    return _picture(scene, block, mu), _picture(scene, block, lz)
+    """`S mu` and `S L z` apart, each a picture `[3, r, c]`, from one pass of the network."""
+    mu, lz = _apart(scene, block, z, held)
+    return _shared(scene, block, mu), _shared(scene, block, lz)
+
+
+def mean_and_reference(scene: Scene, block: Block, z: Tensor) -> tuple[Tensor, Tensor]:
+    """`S mu`, and what a reference's latent `z` adds: `(1 - S) mu + L z`, so that both give the reference back."""
+    mu, lz = _apart(scene, block, z, None)
+    kept, whole = _shared(scene, block, mu), _picture(scene, block, mu)
+    return kept, (whole - kept) + _picture(scene, block, lz)
+
+
+def nothing(scene: Scene, block: Block) -> Tensor:
+    """The texture `[3, r, c]` of a block that is flat."""
+    return torch.zeros(3, *block.pixels(scene.grid).size, device=scene.model.device)
 
 
 def deviation(scene: Scene, block: Block, held: Condition | None = None, grey: bool = False) -> Tensor:
@@ -37,6 +53,8 @@ def deviation(scene: Scene, block: Block, held: Condition | None = None, grey: b
 
     With `grey` it is that of the mean of the three colours, which vary together, three times over.
     """
+    if scene.is_flat(block):
+        return nothing(scene, block)
     flow = scene.model.linf.imnet
     z = torch.zeros(*block.size, scene.model.dim)
 
@@ -47,7 +65,7 @@ def deviation(scene: Scene, block: Block, held: Condition | None = None, grey: b
             factor = colours.mean(1, keepdim=True).expand_as(colours).flatten(1, 2)
         return factor.square().sum(-1).sqrt()
 
-    return _picture(scene, block, _map(scene, block, push, z, held))
+    return _shared(scene, block, _map(scene, block, push, z, held))
 
 
 def whiten(scene: Scene, block: Block, residual: Tensor) -> Tensor:
@@ -78,6 +96,22 @@ def whiten_and_hold(scene: Scene, block: Block, residual: Tensor, inner: Block) 
     if held is None:
         raise BadShape(f"The block {block} holds no patch.")
     return z, held
+
+
+def _apart(scene: Scene, block: Block, z: Tensor, held: Condition | None) -> tuple[Tensor, ...]:
+    """`mu` and `L z`, each `[rows, cols, d]`."""
+    flow = scene.model.linf.imnet
+    both = _map(scene, block, lambda c, q: torch.cat((flow.mean(c), flow.detail(q, c)), -1), z, held)
+    return both.chunk(2, -1)
+
+
+def _shared(scene: Scene, block: Block, textures: Tensor) -> Tensor:
+    """`_picture` of what patches keep of their textures; where that is nothing, nothing can overflow."""
+    share = scene.share(block)
+    if share is None:
+        return _picture(scene, block, textures)
+    kept = share.permute(1, 2, 0).repeat_interleave(textures.shape[-1] // 3, -1)
+    return _picture(scene, block, torch.where(kept > 0, textures * kept, 0.0))
 
 
 def _picture(scene: Scene, block: Block, textures: Tensor) -> Tensor:

@@ -36,17 +36,30 @@ class Window(NamedTuple):
     """A window of the source in the network's units.
 
     The features are of a grey or RGB picture `[1, c, h, w]`, held within what the network is shown; `excess [c, h, w]`
-    is what samples lie outside of that, and `alpha [1, h, w]` the alpha, where there are any.
+    is what samples lie outside of that, and `alpha [1, h, w]` the alpha, where there are any. `samples [c, h, w]` are
+    the source's own.
     """
 
     features: Features
     excess: Tensor | None
     alpha: Tensor | None
+    samples: Array
 
     def enlarged(self, picture: Tensor, grid: Grid, pixels: Block) -> Array:
         """Bilinear enlargement of a picture of this window at a rectangle of output pixels."""
         y, x = (grid.pixels(axis, *run).shifted(self.features.origin[axis]) for axis, run in enumerate(pixels))
         return interpolate(picture, y, x).numpy()
+
+    def kept(self, values: Array, result: Array, grid: Grid, pixels: Block) -> Array:
+        """`result`, with the source's very sample wherever `values` say that nothing was added to a constant."""
+        y, x = (grid.pixels(axis, *run).shifted(self.features.origin[axis]) for axis, run in enumerate(pixels))
+        seen = self.features.image[0].numpy()
+        corners = [(i.numpy()[:, None], j.numpy()) for i in (y.low, y.high) for j in (x.low, x.high)]
+        first, *others = (self.samples[: len(seen), i, j] for i, j in corners)
+        same = values == seen[:, corners[0][0], corners[0][1]]
+        for other in others:
+            same &= other == first
+        return np.where(same, first, result)
 
 
 class Plane:
@@ -95,9 +108,9 @@ class Plane:
         out: Array = np.empty((window.features.image.shape[1], *pixels.size), np.float32)
         for part, values in parts:
             out[(slice(None), *part.within(pixels))] = values.numpy()
-        if window.excess is not None:
-            out += window.enlarged(window.excess, self.grid, pixels)
-        return self._restored(out, window, pixels)
+        whole = out if window.excess is None else out + window.enlarged(window.excess, self.grid, pixels)
+        result = window.kept(out, self._intensities(whole), self.grid, pixels)
+        return self._joined(result, window, pixels)
 
     def _latent(self) -> Latent:
         settings, model = self.volume.settings, self.model
@@ -133,7 +146,8 @@ class Plane:
         seen = picture.clamp(-REACH, 1 + REACH)
         excess = None if torch.equal(seen, picture) else picture - seen
         alpha = _tensor(full_range(samples.dtype), samples[colours:]) if len(samples) > colours else None
-        return Window(Features(self.model, seen[None], None, (lr.rows.start, lr.cols.start)), excess, alpha)
+        features = Features(self.model, seen[None], None, (lr.rows.start, lr.cols.start))
+        return Window(features, excess, alpha, samples)
 
     def _not_finite(self) -> str:
         """One sentence that counts a plane's bad samples, some rows at a time."""
@@ -144,16 +158,19 @@ class Plane:
         name = f"The plane {self.index}" if self.index else "The picture"
         return f"{name} holds {bad} samples that are NaN or infinite: fill them first, with numpy.nan_to_num say."
 
-    def _restored(self, values: Array, window: Window, pixels: Block) -> Array:
-        """Back to the source's intensities and dtype; alpha is enlarged bilinearly and joined."""
+    def _intensities(self, values: Array) -> Array:
+        """Back to the source's intensities and dtype."""
         if not np.isfinite(values).all():
             raise BadValue(
                 f"The model {self.model.name!r} overflowed in plane {self.index}: use the precision float32."
             )
-        dtype = self.volume.source_dtype
-        result = as_samples(_intensities(self.levels, values), dtype)
+        return as_samples(_intensities(self.levels, values), self.volume.source_dtype)
+
+    def _joined(self, result: Array, window: Window, pixels: Block) -> Array:
+        """With the alpha, enlarged bilinearly, where there is one."""
         if window.alpha is None:
             return result
+        dtype = self.volume.source_dtype
         alpha = _intensities(full_range(dtype), window.enlarged(window.alpha, self.grid, pixels))
         return np.concatenate((result, as_samples(alpha, dtype)))
 
