@@ -32,6 +32,7 @@ from linf_nodes.hosts.napari.settings import GIGABYTE, Preferences, in_force, pr
 from linf_nodes.pipeline.store import BUDGET, STORE
 
 from .tiny import write_models
+from .wheel import copied, environment, pip
 
 ROOT = Path(__file__).parents[1]
 YAML = ROOT / "plugin_manifest" / "napari.yaml"
@@ -90,6 +91,29 @@ def test_manifest_is_valid_and_every_name_in_it_is_there(plugin: PluginManifest)
     plugin.validate_imports()
     assert plugin.name == "linf-nodes"
     assert {f"linf-nodes.{n.name}" for n in NODES.values()} <= {c.id for c in plugin.contributions.commands}
+
+
+@pytest.mark.parametrize("editable", [False, True], ids=["wheel", "editable"])
+def test_napari_finds_the_plugin_after_an_install(tmp_path: Path, editable: bool) -> None:
+    """The package that runs these tests is not in the environment: what is found there was installed there."""
+    python = environment(tmp_path / "env")
+    pip(
+        "install", "--no-index", "--no-build-isolation", "--ignore-installed", *["-e"] * editable, str(copied(tmp_path)),
+        folder=tmp_path, python=python,
+    )  # fmt: skip
+    code = """
+        from npe2 import PluginManager
+        import linf_nodes
+        manager = PluginManager.instance()
+        manager.discover()
+        print(linf_nodes.__file__)
+        print(manager.get_manifest("linf-nodes").contributions.widgets[0].display_name)
+    """
+    done = subprocess.run([str(python), "-c", textwrap.dedent(code)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    file, widget = done.stdout.split("\n")[:2]
+    assert file.startswith(str(tmp_path))
+    assert widget == "LINF Super-Resolution"
 
 
 def test_every_command_says_its_types(plugin: PluginManifest) -> None:
