@@ -32,7 +32,7 @@ from .stacks import Array, stack, volume, write_zero
 
 needs_zarr = pytest.mark.skipif(not find_spec("ome_zarr"), reason="ome-zarr is not installed: install the extra zarr")
 needs_cluster = pytest.mark.skipif(
-    not (find_spec("ome_zarr") and find_spec("distributed")), reason="dask.distributed is not installed"
+    not all(map(find_spec, ("ome_zarr", "distributed", "cryptography"))), reason="the extra zarr is not installed"
 )
 
 # ome-zarr's own import: it makes an object of a class that it deprecates

@@ -1,6 +1,5 @@
 """Run independent tasks one by one, on threads, on processes, or on a dask cluster."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -58,16 +57,11 @@ def local_cluster(workers: int, threads: int) -> Iterator[Cluster]:
     """A dask cluster of processes on this machine, for as long as the block lasts; raises `BadValue` without dask's."""
     client_type = _client_type()
     from dask import config
-    from distributed import LocalCluster
+
+    from .own_cluster import own_cluster
 
     count = {"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": str(threads)}
-    with (
-        config.set(count),
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-        ) as cluster,
-        client_type(cluster) as client,
-    ):
+    with config.set(count), own_cluster(workers) as cluster, client_type(cluster) as client:
         yield Cluster(client)
 
 
