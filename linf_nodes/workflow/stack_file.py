@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import BadPicture, BadShape, BadValue
+from ..errors import BadPicture, BadShape
+from . import location
 from .axes import Array, Axes
 from .coordinates import Coordinates
-from .units import unit_of
+from .hierarchy import only_image
+from .multiscale import Multiscale
+
+_TIFFS = (".tif", ".tiff", ".lsm")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Stack(NamedTuple):
 def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
     """Open a TIFF, an OME-Zarr (its finest level), a Zarr array or a .npy file.
 
+    A Zarr may be a folder, a zip file (.ozx, .zip), or a URL that fsspec knows (http://, s3://). Of what holds several
+    images (a plate, a well, a bioformats2raw folder) the only one is opened.
+
     Parameters
     ----------
     names
@@ -58,19 +65,23 @@ def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
     BadPicture, BadShape, BadValue
         When there is no such file, it is none of these, or the letters do not fit.
     """
-    path = Path(path).absolute()  # other processes have other working folders
-    if not path.exists():
-        raise BadPicture(f"there is no file '{path}'; check the path")
-    stack = _opened(path)
+    stack = _opened(path, bool(names))
     stack = _renamed(stack, names.lower()) if names else stack
     channel = [a for a in stack.axes.looped if stack.coordinates.names[a] == "c"]
     return stack._replace(axes=replace(stack.axes, channel=channel[0])) if channel else stack
 
 
-def _opened(path: Path) -> Stack:
-    if path.is_dir():
-        return _zarr_stack(path)
-    if path.suffix.lower() in (".tif", ".tiff", ".lsm"):
+def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
+    if location.is_url(given):
+        if str(given).lower().endswith(_TIFFS):
+            raise BadPicture(f"'{given}' is a TIFF on a server, and those are read from a disk: download it first.")
+        return _zarr_stack(str(given), renamed)
+    path = location.local_path(given)
+    if path.is_dir() or location.zip_of(path):
+        return _zarr_stack(str(path), renamed)
+    if not path.exists():
+        raise BadPicture(f"there is no file '{path}'; check the path")
+    if path.suffix.lower() in _TIFFS:
         from .tiff_stack import TiffStack
 
         stack = TiffStack.of(path)
@@ -89,47 +100,16 @@ def _mapped(path: str, stamp: int) -> Array:
     return mapped
 
 
-def _zarr_stack(path: Path) -> Stack:
-    try:
-        import zarr
-    except ImportError as error:
-        raise BadValue('zarr is not installed: pip install "linf-nodes[zarr]".') from error
-    try:
-        opened: Any = zarr.open(str(path), mode="r")
-        if not hasattr(opened, "shape"):
-            return _multiscale(opened)
-        named = getattr(opened.metadata, "dimension_names", None)
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise BadPicture(f"'{path}' is no OME-Zarr ({error}): give the folder that holds the multiscales.") from error
-    axes = Axes.of(opened.shape)
-    names = None if not named or None in named or len(set(named)) < len(named) else list(named)
-    return Stack(opened, axes, Coordinates.of(axes, names))
-
-
-def _multiscale(group: Any) -> Stack:
-    """The finest level of an OME-Zarr 0.4 or 0.5."""
-    attributes = group.attrs.asdict()
-    multiscale = attributes.get("ome", attributes)["multiscales"][0]
-    dataset = multiscale["datasets"][0]
-    array = group[dataset["path"]]
-    entries = [a if isinstance(a, dict) else {"name": a} for a in multiscale["axes"]]
-    names = [str(entry["name"]) for entry in entries]
-    axes = Axes(len(names), names.index("y"), names.index("x"))
-    scale, translation = np.ones(len(names)), np.zeros(len(names))
-    for step in [*dataset.get("coordinateTransformations", ()), *multiscale.get("coordinateTransformations", ())]:
-        if step["type"] == "scale":
-            scale, translation = scale * step["scale"], translation * step["scale"]
-        elif step["type"] == "translation":
-            translation = translation + step["translation"]
-    units = [_unit(entry.get("unit")) for entry in entries]
-    return Stack(array, axes, Coordinates.of(axes, names, units, list(scale), list(translation)))
-
-
-def _unit(name: str | None) -> str | None:
-    try:
-        return name if unit_of(name) else None
-    except BadValue:  # OME-Zarr knows more units than this package
-        return None
+def _zarr_stack(text: str, renamed: bool) -> Stack:
+    found = location.opened(text)
+    if hasattr(found, "shape"):
+        axes = Axes.of(found.shape)
+        named = getattr(found.metadata, "dimension_names", None)
+        names = None if not named or None in named or len(set(named)) < len(named) else list(named)
+        return Stack(found, axes, Coordinates.of(axes, names))
+    inside = only_image(found, text)
+    image = Multiscale.of(found[inside] if inside else found, f"{text}/{inside}" if inside else text, renamed)
+    return Stack(image.array, image.axes, image.coordinates)
 
 
 def _renamed(stack: Stack, names: str) -> Stack:

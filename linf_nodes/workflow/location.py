@@ -1,0 +1,115 @@
+"""Where a Zarr hierarchy lies: a folder, a zip file, or a URL that fsspec knows."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..errors import BadPicture, BadValue
+
+ZIPS = (".ozx", ".zip")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+::?//|[a-z][a-z0-9]*::", re.IGNORECASE)  # of two letters at least: C:/ is a disk
+
+
+def is_url(text: str | os.PathLike[str]) -> bool:
+    """Whether it names something that is no local path: http://, s3://, simplecache::s3:// and so on."""
+    return bool(_URL.match(str(text))) and not str(text).lower().startswith("file://")
+
+
+def local_path(text: str | os.PathLike[str]) -> Path:
+    """A path as it is, or that of a file:// URL; absolute, for other processes have other working folders."""
+    if str(text).lower().startswith("file://"):
+        return Path(unquote(urlsplit(str(text)).path)).absolute()
+    return Path(text).absolute()
+
+
+def zip_of(path: Path) -> tuple[Path, str] | None:
+    """The zip file that a path leads into, and the rest of the path; None where there is none."""
+    for part in (path, *path.parents):
+        if part.suffix.lower() in ZIPS and part.is_file():
+            return part, path.relative_to(part).as_posix().removeprefix(".")
+    return None
+
+
+def opened(text: str) -> Any:
+    """The Zarr group or array at a path or URL, to be read.
+
+    Raises
+    ------
+    BadPicture, BadValue
+        When there is none, or a package that it needs is not installed.
+    """
+    zarr = zarr_package()
+    try:
+        if is_url(text):
+            return zarr.open(_remote(text, read_only=True), mode="r")
+        found = zip_of(Path(text))
+        if found is None:
+            return zarr.open(str(text), mode="r")
+        store = zarr.storage.ZipStore(found[0], mode="r")
+        return zarr.open(store, path="/".join(p for p in (_top(found[0]), found[1]) if p), mode="r")
+    except ImportError as error:
+        raise BadValue(f"'{text}' needs a package that is not installed: {_missing(error)}.") from error
+    except Exception as error:  # every file system raises errors of its own
+        reason = _reason(error)
+        raise BadPicture(
+            f"'{text}' cannot be opened as a Zarr ({reason}): check the path and what lies there."
+        ) from error
+
+
+def remote_store(text: str) -> Any:
+    """The store at a URL, to be written.
+
+    Raises
+    ------
+    BadValue
+        When it cannot be written to, or a package is not installed.
+    """
+    zarr_package()
+    if text.lower().startswith(("http:", "https:")):
+        raise BadValue(f"'{text}' is a web address, where nothing can be written: give a folder, or s3://BUCKET/NAME.")
+    try:
+        return _remote(text, read_only=False)
+    except ImportError as error:
+        raise BadValue(f"'{text}' needs a package that is not installed: {_missing(error)}.") from error
+    except ValueError as error:
+        raise BadValue(f"'{text}' cannot be written to ({error}): give a folder, or s3://BUCKET/NAME.") from error
+
+
+def zarr_package() -> Any:
+    """zarr; raises `BadValue` where it is not installed."""
+    try:
+        import zarr
+        import zarr.storage
+    except ImportError as error:
+        raise BadValue('zarr is not installed: pip install "linf-nodes[zarr]".') from error
+    return zarr
+
+
+def _remote(text: str, read_only: bool) -> Any:
+    from zarr.storage import FsspecStore
+
+    return FsspecStore.from_url(text, read_only=read_only)
+
+
+def _missing(error: ImportError) -> str:
+    return f'{str(error).splitlines()[0].rstrip(".")}; pip install "linf-nodes[remote]"'
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    return f"{text:.160}"
+
+
+def _top(file: Path) -> str:
+    """The folder of a zip file that holds the hierarchy: its root, or the only folder in it."""
+    from zipfile import ZipFile
+
+    with ZipFile(file) as archive:
+        names = archive.namelist()
+    if any(name in ("zarr.json", ".zgroup", ".zarray", ".zattrs") for name in names):
+        return ""
+    tops = {name.split("/")[0] for name in names}
+    return tops.pop() if len(tops) == 1 else ""
