@@ -98,8 +98,8 @@ def test_napari_finds_the_plugin_after_an_install(tmp_path: Path, editable: bool
     """The package that runs these tests is not in the environment: what is found there was installed there."""
     python = environment(tmp_path / "env")
     pip(
-        "install", "--no-index", "--no-build-isolation", "--ignore-installed", *["-e"] * editable, str(copied(tmp_path)),
-        folder=tmp_path, python=python,
+        "install", "--no-index", "--no-build-isolation", "--ignore-installed",
+        *["-e"] * editable, str(copied(tmp_path)), folder=tmp_path, python=python,
     )  # fmt: skip
     code = """
         from npe2 import PluginManager

@@ -103,3 +103,16 @@ def test_a_reference_is_read_out_among_its_copies(size: tuple[int, int]) -> None
     whole = Block(Span(0, size[0] // 3), Span(0, size[1] // 3))  # patches that do not hang over the edge
     drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]
     assert torch.allclose(found.z[(0, *whole.slices())], drawn, atol=1e-3)
+
+
+def test_features_in_half_precision_change_next_to_nothing() -> None:
+    model, image = make_model(), picture(14, 18)
+    found = [NODES["LINFEncodeLr"].function(model, image, half=half) for half in (False, True)]
+    assert found[1].maps.dtype == torch.float16
+    full, half = (
+        NODES["LINFCompose"].function(
+            NODES["LINFFlowInverse"].function(f, NODES["LINFSampleLatent"].function(f, scale=3.0)), 0.5, False
+        )
+        for f in found
+    )
+    assert (full - half).abs().max() < 0.2 / 255

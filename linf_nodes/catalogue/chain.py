@@ -1,5 +1,6 @@
 """The pipeline as nodes: encode, latent, inverse, compose."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -40,7 +41,12 @@ LEVELS = {"standard deviation": None, "50 %": 0.5, "80 %": 0.8, "95 %": 0.95}
 
 @node("Encode LR", ("features",))
 def encode_lr(
-    linf_model: Model, image: Image, tile: Tile = 0, edges: Edges = "usual", progress: Progress | None = None
+    linf_model: Model,
+    image: Image,
+    tile: Tile = 0,
+    edges: Edges = "usual",
+    half: bool = False,
+    progress: Progress | None = None,
 ) -> Features:
     """Encode a low-resolution picture; independent of scale, so encode once and query often.
 
@@ -50,11 +56,14 @@ def encode_lr(
         From Load LINF Model.
     image
         The picture to be enlarged; grey, RGB, with or without alpha.
+    half
+        Hold the features in half precision: half the memory, and a difference far below a grey level of 8 bits.
     """
     if edges == features.SEAMLESS:  # every window is encoded among its copies, when it is asked for
         features.check_image(image)
         return features.Features(linf_model, image, edges=edges)
-    return features.encode(linf_model, image, tile or render.AUTO_TILE, progress)
+    found = features.encode(linf_model, image, tile or render.AUTO_TILE, progress)
+    return replace(found, maps=found.maps.half()) if half and found.maps is not None else found
 
 
 @node("Sample Latent", ("latent",))

@@ -47,7 +47,7 @@ class Multiscale:
                 raise
             raise BadPicture(f"'{text}' has damaged OME metadata ({error!r:.80}): export it again.") from error
         if renamed and not _fit(names, array.ndim):
-            names, units = list("abcdefgh"[: array.ndim - 2]) + ["y", "x"], [None] * array.ndim
+            names, units = [*"abcdefgh"[: array.ndim - 2], "y", "x"], [None] * array.ndim
         if not _fit(names, array.ndim):
             raise BadPicture(
                 f"'{text}' names the axes {', '.join(names)}, but its array has the shape {tuple(array.shape)}: each "

@@ -8,7 +8,7 @@ from comfy_api.latest import ComfyExtension
 
 from ... import errors
 from ...pipeline.store import STORE
-from . import folders
+from . import accounting, folders
 from .adapter import make_node
 from .host_nodes import every_node
 
@@ -22,6 +22,7 @@ for _error in (errors.LinfError, *errors.LinfError.__subclasses__()):
     _error.__module__ = "linf_nodes.errors"
 
 folders.register()
+accounting.register()
 STORE.rest = mm.unet_offload_device()
 
 
