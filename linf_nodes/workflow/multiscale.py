@@ -23,6 +23,8 @@ class Multiscale:
     coordinates: Coordinates
     paths: tuple[str, ...]
     """Of its levels, the finest first."""
+    omero: Any
+    """How viewers are told to show it, as it stands in the file."""
 
     @classmethod
     def of(cls, group: Any, text: str, renamed: bool = False) -> "Multiscale":
@@ -54,7 +56,9 @@ class Multiscale:
                 "axis needs a name of its own, y and x among them; give them with --axes."
             )
         axes = Axes(array.ndim, names.index("y"), names.index("x"))
-        return cls(array, axes, _placed(axes, names, units, scale, translation), paths)
+        return cls(
+            array, axes, _placed(axes, names, units, scale, translation), paths, ome_attributes(group).get("omero")
+        )
 
 
 def _fit(names: Sequence[str], ndim: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadValue
+from .channels import Channel, Channels
 from .coordinates import Coordinates
 from .pyramid import Level
 from .tensors import Levels
@@ -24,7 +25,14 @@ _CHANNELS = ("00FF00", "FF00FF", "00FFFF", "FF0000", "0000FF", "FFFF00", "FFFFFF
 _DEVIATION = 0.1  # of the range between the levels: what deviations are shown up to
 
 
-def create(folder: Path, levels: Sequence[Level], volume: Volume, output: Output, recipe: Mapping[str, Any]) -> None:
+def create(
+    folder: Path,
+    levels: Sequence[Level],
+    volume: Volume,
+    output: Output,
+    recipe: Mapping[str, Any],
+    channels: Channels = (),
+) -> None:
     """Make the folder, its arrays as far as they are not there, and its metadata.
 
     Raises
@@ -44,7 +52,7 @@ def create(folder: Path, levels: Sequence[Level], volume: Volume, output: Output
             fmt=formats.FormatV05(),
             axes=_axes(levels[0].coordinates),
             name=folder.name.removesuffix(".zarr").removesuffix(".ome"),
-            metadata={"omero": _omero(levels[0], volume, output)},
+            metadata={"omero": _omero(levels[0], volume, output, channels)},
         )
         group.attrs[KEY] = {**recipe, "finished": False}
     except OSError as error:
@@ -126,25 +134,32 @@ def _axes(coordinates: Coordinates) -> list[dict[str, str]]:
     return entries
 
 
-def _omero(level: Level, volume: Volume, output: Output) -> dict[str, Any]:
-    """How viewers show the channels: from the volume's low level to its high one."""
+def _omero(level: Level, volume: Volume, output: Output, channels: Channels) -> dict[str, Any]:
+    """How viewers show the channels: as the source's, and else from the volume's low level to its high one."""
     kinds = [_KINDS.get(name, "channel") for name in level.coordinates.names]
     count = level.shape[kinds.index("channel")] if "channel" in kinds else 1
-    dtype, every = volume.dtype_of(output), volume.every_levels
-    colours = _RGB if volume.axes.colour is not None else _CHANNELS if count > 1 else ("FFFFFF",)
-    channels = [
-        {
-            "label": f"{output} {i}",
-            "color": colours[i % len(colours)],
-            "active": True,
-            "window": _window(every[i % len(every)], dtype, output),
-        }
-        for i in range(count)
-    ]
-    return {"channels": channels}
+    dtype, every, colour = volume.dtype_of(output), volume.every_levels, volume.axes.colour is not None
+    colours = _RGB if colour else _CHANNELS if count > 1 else ("FFFFFF",)
+    known = channels if len(channels) == count and not colour else (Channel(),) * count
+    entries = []
+    for i, channel in enumerate(known):
+        name = f"{channel.name} {output}" if channel.name and output == Output.DEVIATION else channel.name
+        window = _window(every[i % len(every)], dtype, output)
+        if channel.start is not None and output != Output.DEVIATION:
+            window |= {"start": channel.start, "end": channel.end}
+            window |= {"min": min(window["min"], channel.start), "max": max(window["max"], channel.end)}
+        entries.append(
+            {
+                "label": name or f"{output} {i}",
+                "color": channel.colour or colours[i % len(colours)],
+                "active": channel.active is not False,
+                "window": window,
+            }
+        )
+    return {"channels": entries}
 
 
-def _window(levels: Levels, dtype: np.dtype[Any], output: Output) -> dict[str, float]:
+def _window(levels: Levels, dtype: np.dtype[Any], output: Output) -> dict[str, Any]:
     start, end = levels.low, levels.high
     if output == Output.DEVIATION:
         start, end = 0.0, _DEVIATION * (levels.high - levels.low)

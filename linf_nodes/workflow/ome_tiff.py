@@ -12,6 +12,7 @@ import numpy as np
 from ..atomic import atomic_write
 from ..errors import BadValue
 from .axes import Array
+from .channels import Channels, to_json, to_ome_xml
 from .coordinates import Coordinates
 from .disk import check_space
 from .ngff import KEY
@@ -20,6 +21,7 @@ from .units import unit_of
 from .volume import Output, Progress, Volume
 
 _BIG = 2**32 - 2**26  # beyond this many bytes the 32-bit offsets of a TIFF may not do
+CHANNELS = "linf-channels"
 _ROOM = 2**20  # bytes of metadata and page headers, for the check of the disk
 _TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
@@ -30,6 +32,7 @@ def write_ome_tiff(
     coordinates: Coordinates | None = None,
     *,
     output: str = Output.SAMPLE,
+    channels: Channels = (),
     progress: Progress | None = None,
 ) -> Path:
     """Write the result, deflated, holding one plane of it; a BigTIFF where it may pass 4 GB.
@@ -40,6 +43,8 @@ def write_ome_tiff(
     ----------
     coordinates
         Of the source's axes.
+    channels
+        How they are called and shown.
     progress
         `progress(done, total, preview)` after every block; it may raise `Cancelled`.
 
@@ -68,7 +73,7 @@ def write_ome_tiff(
             extrasamples=["unassalpha"] if axes.endswith("S") and volume.shape[order[-1]] == 4 else None,
             compression="zlib",
             predictor=dtype.kind in "iu",
-            metadata=_metadata(volume, where, order, axes, output),
+            metadata=_metadata(volume, where, order, axes, output, channels),
         )
     return Path(path)
 
@@ -113,10 +118,12 @@ def _part(progress: Progress | None, number: int, total: int) -> Progress | None
 
 
 def _metadata(
-    volume: Volume, coordinates: Coordinates, order: Sequence[int], letters: str, output: Output
+    volume: Volume, coordinates: Coordinates, order: Sequence[int], letters: str, output: Output, channels: Channels
 ) -> dict[str, Any]:
     where = coordinates.resampled(volume.source.shape, volume.shape).permuted(order)
-    found: dict[str, Any] = {"axes": letters, "MapAnnotation": _annotation(volume.recipe(output))}
+    count = volume.shape[order[letters.index("C")]] if "C" in letters else 1
+    kept = channels if len(channels) == count and "S" not in letters else ()
+    found: dict[str, Any] = {"axes": letters, "MapAnnotation": _annotation(volume.recipe(output), kept)}
     planes = math.prod(volume.shape[a] for a in volume.axes.looped)
     position: dict[str, Any] = {}
     for letter, scale, text, at in zip(letters, where.scale, where.units, where.translation, strict=True):
@@ -129,9 +136,11 @@ def _metadata(
                 position |= {f"Position{letter}": [at] * planes, f"Position{letter}Unit": [unit.symbol] * planes}
         elif letter == "T":
             found |= {"TimeIncrement": scale, "TimeIncrementUnit": unit.symbol}
-    return found | ({"Plane": position} if position else {})
+    said = to_ome_xml(kept) if kept else {}
+    return found | ({"Plane": position} if position else {}) | ({"Channel": said} if said else {})
 
 
-def _annotation(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe, as JSON in one value."""
-    return {"Namespace": "linf-nodes", "Description": "how this was made", "Value": {KEY: json.dumps(dict(recipe))}}
+def _annotation(recipe: Mapping[str, Any], channels: Channels) -> dict[str, Any]:
+    """The recipe, as JSON in one value, and what OME-XML cannot say of channels in another."""
+    values = {KEY: json.dumps(dict(recipe))} | ({CHANNELS: json.dumps(to_json(channels))} if channels else {})
+    return {"Namespace": "linf-nodes", "Description": "how this was made", "Value": values}

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import BadValue
 from ..pipeline.blocks import Block, Span
 from .axes import Array
+from .channels import Channels
 from .cluster import Pool, perform
 from .coordinates import Coordinates
 from .disk import check_space
@@ -42,6 +43,7 @@ def write_ome_zarr(
     coordinates: Coordinates | None = None,
     *,
     output: str = Output.SAMPLE,
+    channels: Channels = (),
     pool: Pool | None = None,
     resume: bool = True,
     progress: Progress | None = None,
@@ -56,6 +58,8 @@ def write_ome_zarr(
     ----------
     coordinates
         Of the source's axes.
+    channels
+        How they are called and shown.
     pool
         Where the tasks run (`cluster.py`); None: here, one by one.
     resume
@@ -70,7 +74,7 @@ def write_ome_zarr(
     """
     job, recipe, todo = _prepared(volume, Path(path), coordinates, Output(output), resume)
     check_space(path, _bytes(job, todo))
-    create(job.folder, job.levels, job.volume, job.output, recipe)
+    create(job.folder, job.levels, job.volume, job.output, recipe, channels)
     total = sum(1 for level in job.levels for _ in level.places())
     done = total - len(todo)
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import BadPicture, BadShape
 from . import location
 from .axes import Array, Axes
+from .channels import Channels, from_omero
 from .coordinates import Coordinates
 from .hierarchy import only_image
 from .multiscale import Multiscale
@@ -42,11 +43,12 @@ class ArrayFile:
 
 
 class Stack(NamedTuple):
-    """An array that is read as it is indexed, with its axes and their place in the world."""
+    """An array that is read as it is indexed, with its axes, their place in the world, and what is said of channels."""
 
     source: Any
     axes: Axes
     coordinates: Coordinates
+    channels: Channels = ()
 
 
 def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
@@ -85,7 +87,7 @@ def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
         from .tiff_stack import TiffStack
 
         stack = TiffStack.of(path)
-        return Stack(stack, stack.axes(), stack.coordinates())
+        return Stack(stack, stack.axes(), stack.coordinates(), stack.channels())
     if path.suffix.lower() == ".npy":
         array = ArrayFile.of(path)
         axes = Axes.of(array.shape)
@@ -109,7 +111,7 @@ def _zarr_stack(text: str, renamed: bool) -> Stack:
         return Stack(found, axes, Coordinates.of(axes, names))
     inside = only_image(found, text)
     image = Multiscale.of(found[inside] if inside else found, f"{text}/{inside}" if inside else text, renamed)
-    return Stack(image.array, image.axes, image.coordinates)
+    return Stack(image.array, image.axes, image.coordinates, from_omero(image.omero))
 
 
 def _renamed(stack: Stack, names: str) -> Stack:
@@ -123,4 +125,4 @@ def _renamed(stack: Stack, names: str) -> Stack:
     axes = Axes(ndim, names.index("y"), names.index("x"), names.index("s") if "s" in names else None)
     old = stack.coordinates
     plain = names if "c" in names else names.replace("s", "c")
-    return Stack(stack.source, axes, Coordinates(tuple(plain), old.units, old.scale, old.translation))
+    return Stack(stack.source, axes, Coordinates(tuple(plain), old.units, old.scale, old.translation), stack.channels)

@@ -41,7 +41,9 @@ def run(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     with _pool(args, volume) as (settled, pool), Bar(target.name) as bar:
         if _is_tiff(target):
-            write_ome_tiff(settled, target, stack.coordinates, output=args.output, progress=bar)
+            write_ome_tiff(
+                settled, target, stack.coordinates, output=args.output, channels=stack.channels, progress=bar
+            )
         else:
             _write_zarr(args, settled, target, stack, pool, bar)
     facts = {"path": str(target), "source": args.source, "seconds": round(time.perf_counter() - start, 3)}
@@ -53,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
 def _write_zarr(
     args: argparse.Namespace, volume: Volume, target: Path, stack: Stack, pool: Pool | None, bar: Bar
 ) -> None:
-    options = {"output": args.output, "pool": pool, "resume": args.resume, "progress": bar}
+    options = {"output": args.output, "channels": stack.channels, "pool": pool, "resume": args.resume, "progress": bar}
     try:
         write_ome_zarr(volume, target, stack.coordinates, **options)
     except BaseException as error:
