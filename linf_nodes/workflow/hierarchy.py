@@ -62,7 +62,7 @@ def only_image(group: Any, text: str) -> str:
         names = ", ".join(holder.images[:_LISTED]) + (" ..." if len(holder.images) > _LISTED else "")
         raise BadPicture(
             f"'{text}' is a {holder.kind} of {len(holder.images)} images ({names}): name one, "
-            f"'{text.rstrip('/')}/{holder.images[0]}' say, or enlarge all of them with linf stack --every."
+            f"'{text.rstrip('/')}/{holder.images[0]}' say, or enlarge each by its path."
         )
     return holder.images[0]
 
