@@ -156,6 +156,7 @@ def test_example_workflow_runs(server: Server, name: str) -> None:
     assert pictures, "a graph that shows nothing teaches nothing"
     for file in pictures:
         assert np.asarray(Image.open(file)).std() > 5, "an empty picture"
+    assert server.run(graph).cached == set(graph), "a second run with nothing changed computes nothing"
 
 
 def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path: Path) -> None:
