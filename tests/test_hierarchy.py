@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 from linf_nodes.errors import BadPicture
+from linf_nodes.hosts.cli.main import main
 from linf_nodes.workflow.axes import Axes
+from linf_nodes.workflow.holder import images_of
 from linf_nodes.workflow.stack_file import open_stack
 
 from .stacks import stack
 
 zarr = pytest.importorskip("zarr")
+MODEL = Path(__file__).parents[1] / "weights" / "photo-tiny.safetensors"
 
 PIXELS = stack(2, 20, 15)
 IMAGE: dict[str, Any] = {
@@ -73,7 +76,10 @@ def test_the_only_series_is_opened_and_of_several_one_is_named(tmp_path: Path, l
 
 
 def test_a_plate_and_a_well_name_their_images(tmp_path: Path) -> None:
-    holds(plate(tmp_path / "one.zarr", 1))
+    one = plate(tmp_path / "one.zarr", 1)
+    with pytest.raises(BadPicture, match=r"plate of an image \(A/1/0\): name one, '.*one.zarr/A/1/0'"):
+        open_stack(one)
+    holds(one / "A" / "1" / "0")
     several = plate(tmp_path / "two.zarr", 2)
     with pytest.raises(BadPicture, match=r"plate of 4 images \(A/1/0, A/1/1, A/2/0, A/2/1\): name one"):
         open_stack(several)
@@ -145,6 +151,40 @@ def test_zip_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "bad.ozx").write_bytes(b"no zip")
     with pytest.raises(BadPicture, match=r"bad.ozx' cannot be opened as a Zarr \(File is not a zip file\)"):
         open_stack(tmp_path / "bad.ozx")
+
+
+def command(*words: str | Path) -> int:
+    return main(["stack", *map(str, words), "--scale", "2", "--device", "cpu", "--model", str(MODEL)])
+
+
+@pytest.mark.skipif(not find_spec("ome_zarr"), reason="ome-zarr is not installed")
+@pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")
+def test_every_image_of_a_plate_is_enlarged_to_a_plate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = plate(tmp_path / "in.zarr", 2), tmp_path / "out.ome.zarr"
+    shutil.rmtree(source / "A" / "2" / "0" / "0")
+    assert command(source, target, "--every") == 2
+    said = capsys.readouterr().err
+    assert "A/2/0: The array '0' of" in said
+    assert "1 of 4 images failed" in said
+    write(source / "A" / "2" / "0")
+    assert command(source, target, "--every") == 2
+    assert "add --resume" in capsys.readouterr().err
+    assert command(source, target, "--every", "--resume") == 0
+    assert images_of(str(target))[1].images == ("A/1/0", "A/1/1", "A/2/0", "A/2/1")
+    root = zarr.open_group(str(target), mode="r")
+    assert root.attrs["ome"] == zarr.open_group(str(source)).attrs["ome"]
+    assert command(source / "A" / "1" / "0", tmp_path / "one.ome.zarr") == 0
+    alone = open_stack(tmp_path / "one.ome.zarr")
+    for path in ("A/1/0", "A/2/1"):
+        found = open_stack(target / path)
+        assert np.array_equal(found.source[...], alone.source[...])
+        assert found.coordinates == alone.coordinates
+    series = bioformats2raw(tmp_path / "bf.zarr", 2)
+    assert command(series, tmp_path / "bf.ome.zarr", "--every") == 0
+    assert np.array_equal(open_stack(tmp_path / "bf.ome.zarr" / "1").source[...], alone.source[...])
+    assert command(tmp_path / "one.ome.zarr", tmp_path / "no.ome.zarr", "--every") == 2
+    assert "leave --every out" in capsys.readouterr().err
+    assert not (tmp_path / "no.ome.zarr").exists()
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from ..errors import BadPicture
 
 _LISTED = 4  # images that a message names
+_CHOSEN = ("plate", "well")  # of these even an only image is named: another day there are more
 
 
 class Holder(NamedTuple):
@@ -44,12 +45,12 @@ def holder_of(group: Any) -> Holder | None:
 
 
 def only_image(group: Any, text: str) -> str:
-    """The path of the one image that a group holds, "" for the group itself.
+    """The path of the image that a group holds as its only one, "" for the group itself.
 
     Raises
     ------
     BadPicture
-        When it holds none, or several; the message says how to name one.
+        When it holds none or several, or is a plate or a well; the message says how to name one.
     """
     if is_image(group):
         return ""
@@ -58,11 +59,12 @@ def only_image(group: Any, text: str) -> str:
         raise BadPicture(f"'{text}' is no OME-Zarr{_inside(group)}: give the folder that holds the multiscales.")
     if not holder.images:
         raise BadPicture(f"'{text}' is a {holder.kind} without images: give another, or copy it again.")
-    if len(holder.images) > 1:
+    if len(holder.images) > 1 or holder.kind in _CHOSEN:
+        count = "an image" if len(holder.images) == 1 else f"{len(holder.images)} images"
         names = ", ".join(holder.images[:_LISTED]) + (" ..." if len(holder.images) > _LISTED else "")
         raise BadPicture(
-            f"'{text}' is a {holder.kind} of {len(holder.images)} images ({names}): name one, "
-            f"'{text.rstrip('/')}/{holder.images[0]}' say, or enlarge each by its path."
+            f"'{text}' is a {holder.kind} of {count} ({names}): name one, "
+            f"'{text.rstrip('/')}/{holder.images[0]}' say, or enlarge every one with linf stack --every."
         )
     return holder.images[0]
 

@@ -82,6 +82,15 @@ def as_samples(values: Array, dtype: np.dtype[Any]) -> Array:
     return np.clip(np.rint(values), float(limits.min), top).astype(dtype)
 
 
+def halved(samples: Array, dtype: np.dtype[Any]) -> Array:
+    """Means of 2 x 2 samples of the last two axes, rounded; a last odd row or column is left out."""
+    *others, height, width = samples.shape
+    ky, kx = min(2, height), min(2, width)
+    whole = samples[..., : height // ky * ky, : width // kx * kx].astype(np.float64)
+    means = whole.reshape(*others, height // ky, ky, width // kx, kx).mean((-3, -1))
+    return as_samples(means, dtype)
+
+
 def fingerprint(source: Any, axes: Axes) -> str:
     """A short name of a volume's contents, from the same few windows: tells one source from another on a resume."""
     digest = hashlib.sha256(f"{tuple(source.shape)} {source.dtype}".encode())

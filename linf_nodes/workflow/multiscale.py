@@ -25,6 +25,10 @@ class Multiscale:
     """Of its levels, the finest first."""
     omero: Any
     """How viewers are told to show it, as it stands in the file."""
+    label: Mapping[str, Any] | None
+    """What is said of single labels, where the image is one of labels."""
+    beside: tuple[str, ...]
+    """Paths of the label images that belong to this image."""
 
     @classmethod
     def of(cls, group: Any, text: str, renamed: bool = False) -> "Multiscale":
@@ -56,9 +60,19 @@ class Multiscale:
                 "axis needs a name of its own, y and x among them; give them with --axes."
             )
         axes = Axes(array.ndim, names.index("y"), names.index("x"))
-        return cls(
-            array, axes, _placed(axes, names, units, scale, translation), paths, ome_attributes(group).get("omero")
-        )
+        ome, where = ome_attributes(group), _placed(axes, names, units, scale, translation)
+        return cls(array, axes, where, paths, ome.get("omero"), _label(ome), _beside(group))
+
+
+def _label(ome: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    about = ome.get("image-label")
+    return None if about is None else dict(about) if isinstance(about, Mapping) else {}
+
+
+def _beside(group: Any) -> tuple[str, ...]:
+    labels = group.get("labels")
+    names = None if labels is None or not hasattr(labels, "attrs") else ome_attributes(labels).get("labels")
+    return tuple(f"labels/{str(name).strip('/')}" for name in names) if isinstance(names, list | tuple) else ()
 
 
 def _fit(names: Sequence[str], ndim: int) -> bool:

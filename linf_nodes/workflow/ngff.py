@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import BadValue
 from .channels import Channel, Channels
 from .coordinates import Coordinates
+from .labels import LabelVolume
 from .pyramid import Level
 from .tensors import Levels
 from .units import unit_of
@@ -52,8 +53,10 @@ def create(
             fmt=formats.FormatV05(),
             axes=_axes(levels[0].coordinates),
             name=folder.name.removesuffix(".zarr").removesuffix(".ome"),
-            metadata={"omero": _omero(levels[0], volume, output, channels)},
+            metadata={} if isinstance(volume, LabelVolume) else {"omero": _omero(levels[0], volume, output, channels)},
         )
+        if isinstance(volume, LabelVolume):
+            group.attrs["ome"] = {**group.attrs["ome"], "image-label": {**volume.about, "version": "0.5"}}
         group.attrs[KEY] = {**recipe, "finished": False}
     except OSError as error:
         raise BadValue(f"cannot write '{folder}': {error.strerror or error}; choose another folder") from error

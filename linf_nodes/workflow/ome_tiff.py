@@ -34,6 +34,7 @@ def write_ome_tiff(
     output: str = Output.SAMPLE,
     channels: Channels = (),
     progress: Progress | None = None,
+    ignore_space: bool = False,
 ) -> Path:
     """Write the result, deflated, holding one plane of it; a BigTIFF where it may pass 4 GB.
 
@@ -47,6 +48,8 @@ def write_ome_tiff(
         How they are called and shown.
     progress
         `progress(done, total, preview)` after every block; it may raise `Cancelled`.
+    ignore_space
+        Begin even where the uncompressed result is larger than the free space of the disk.
 
     Raises
     ------
@@ -63,7 +66,8 @@ def write_ome_tiff(
         raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
     order, axes = _tiff_order(volume, where, order)
     size = math.prod(volume.shape) * dtype.itemsize
-    check_space(path, size + _ROOM)
+    if not ignore_space:
+        check_space(path, size + _ROOM)
     with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=size > _BIG, ome=True) as tiff:
         tiff.write(
             _planes(volume, order, output, progress),

@@ -18,7 +18,7 @@ from .coordinates import Coordinates
 from .disk import check_space
 from .levels import fingerprint
 from .ngff import create, mark_finished, open_level, recipe_in
-from .pyramid import Box, Level, Place, halved, levels_of_file
+from .pyramid import Box, Level, Place, levels_of_file
 from .volume import Output, Progress, Volume
 
 Task = tuple[int, Place]
@@ -47,6 +47,7 @@ def write_ome_zarr(
     pool: Pool | None = None,
     resume: bool = True,
     progress: Progress | None = None,
+    ignore_space: bool = False,
 ) -> Path:
     """Write the result and coarser levels of it; returns the folder.
 
@@ -66,6 +67,8 @@ def write_ome_zarr(
         Go on with a result that was stopped: only missing blocks are computed. False: refuse a folder that exists.
     progress
         `progress(done, total, None)` after every block; it may raise `Cancelled`, and what is done stays.
+    ignore_space
+        Begin even where the uncompressed result is larger than the free space of the disk.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def write_ome_zarr(
         When the folder holds something else, the axes do not suit, or the disk is too small.
     """
     job, recipe, todo = _prepared(volume, Path(path), coordinates, Output(output), resume)
-    check_space(path, _bytes(job, todo))
+    if not ignore_space:
+        check_space(path, _bytes(job, todo))
     create(job.folder, job.levels, job.volume, job.output, recipe, channels)
     total = sum(1 for level in job.levels for _ in level.places())
     done = total - len(todo)
@@ -106,7 +110,7 @@ def write_box(job: Job, task: Task) -> None:
     else:
         above = job.levels[number - 1]
         samples = open_level(job.folder, above)[level.finer(box, above.shape)]
-        samples = halved(np.asarray(samples), job.volume.dtype_of(job.output))
+        samples = job.volume.reduced(np.asarray(samples), job.output)
     open_level(job.folder, level)[box] = samples
 
 
@@ -119,7 +123,7 @@ def _prepared(
         raise BadValue(f"'{path}' is there already: add --resume to go on with it, or choose another name.")
     volume = replace(volume, threads=found.get("threads") if found else volume.threads).settled()
     levels, order = levels_of_file(volume, coordinates or Coordinates.of(volume.axes))
-    job = Job(volume, path.absolute(), levels, order, output, volume.settings.load().hash)
+    job = Job(volume, path.absolute(), levels, order, output, volume.model_hash)
     names = list(levels[0].coordinates.names)
     recipe = {**volume.recipe(output), "file_axes": names, "source": fingerprint(volume.source, volume.axes)}
     todo = [(number, place) for number, level in enumerate(levels) for place in level.places()]
@@ -152,7 +156,7 @@ def _bytes(job: Job, todo: list[Task]) -> int:
 def _enlarged(job: Job, box: Box) -> Array:
     """A box of the finest level, its axes in the file's order."""
     volume = job.volume
-    held = volume.settings.load().hash
+    held = volume.model_hash
     if held != job.model_hash:
         raise BadValue(
             f"The model {volume.settings.model!r} is {held} here, but {job.model_hash} where the work began: give "

@@ -1,6 +1,7 @@
 """One plane of a volume, computed block by block."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -93,6 +94,12 @@ class Plane:
         y, x = (_even(n, min(step, most), align) for n, step in zip(self.grid.patches, steps, strict=True))
         return Plan(self.grid, (y, x))
 
+    def prepare(self) -> None:
+        """Find out here what threads would find out all at the same time."""
+        _ = self.plan, self.levels
+        if self._hold:
+            _ = self._whole
+
     @torch.inference_mode()
     def compute(self, block: Block, output: str) -> Array:
         """Samples `[c, r, s]` of a block of the lattice, in the result's dtype."""
@@ -182,6 +189,19 @@ class Plane:
         levels = self.levels
         values = (values * (levels.high - levels.low)).astype(np.float32)
         return values if window.alpha is None else np.concatenate((values, np.zeros_like(values[:1])))
+
+
+def side_by_side(plane: Plane, blocks: list[Block], output: str, count: int) -> Iterator[tuple[Block, Array]]:
+    """Blocks and their samples, in order; so many of them are computed at once, each by a thread of its own."""
+    if count < 2 or len(blocks) < 2:
+        yield from ((block, plane.compute(block, output)) for block in blocks)
+        return
+    plane.prepare()
+    executor = ThreadPoolExecutor(count, "linf")
+    try:
+        yield from zip(blocks, executor.map(lambda block: plane.compute(block, output), blocks), strict=True)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -3,14 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
-
-import numpy as np
 
 from ..errors import BadValue
-from .axes import Array
 from .coordinates import Coordinates
-from .levels import as_samples
 from .volume import Volume
 
 SMALLEST = 256  # pixels: a level is followed by another as long as one of its sides is longer
@@ -80,15 +75,6 @@ def levels_of_file(volume: Volume, coordinates: Coordinates) -> tuple[tuple[Leve
     while len(levels) < 2 or max(levels[-1].shape[-2:]) > SMALLEST:
         levels.append(levels[-1].coarser())
     return tuple(levels), order
-
-
-def halved(samples: Array, dtype: np.dtype[Any]) -> Array:
-    """Means of 2 x 2 samples of the last two axes, rounded; a last odd row or column is left out."""
-    *others, height, width = samples.shape
-    ky, kx = min(2, height), min(2, width)
-    whole = samples[..., : height // ky * ky, : width // kx * kx].astype(np.float64)
-    means = whole.reshape(*others, height // ky, ky, width // kx, kx).mean((-3, -1))
-    return as_samples(means, dtype)
 
 
 def file_order(volume: Volume, coordinates: Coordinates) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Open a stack on the disk without reading it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -49,13 +50,17 @@ class Stack(NamedTuple):
     axes: Axes
     coordinates: Coordinates
     channels: Channels = ()
+    label: Mapping[str, Any] | None = None
+    """What is said of single labels, where it is an image of labels."""
+    beside: tuple[str, ...] = ()
+    """Paths or URLs of the label images that belong to this image."""
 
 
 def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
     """Open a TIFF, an OME-Zarr (its finest level), a Zarr array or a .npy file.
 
     A Zarr may be a folder, a zip file (.ozx, .zip), or a URL that fsspec knows (http://, s3://). Of what holds several
-    images (a plate, a well, a bioformats2raw folder) the only one is opened.
+    images (a bioformats2raw folder) the only one is opened.
 
     Parameters
     ----------
@@ -110,8 +115,10 @@ def _zarr_stack(text: str, renamed: bool) -> Stack:
         names = None if not named or None in named or len(set(named)) < len(named) else list(named)
         return Stack(found, axes, Coordinates.of(axes, names))
     inside = only_image(found, text)
-    image = Multiscale.of(found[inside] if inside else found, f"{text}/{inside}" if inside else text, renamed)
-    return Stack(image.array, image.axes, image.coordinates, from_omero(image.omero))
+    text = f"{text.rstrip('/')}/{inside}".rstrip("/")
+    image = Multiscale.of(found[inside] if inside else found, text, renamed)
+    beside = tuple(f"{text}/{path}" for path in image.beside)
+    return Stack(image.array, image.axes, image.coordinates, from_omero(image.omero), image.label, beside)
 
 
 def _renamed(stack: Stack, names: str) -> Stack:
@@ -125,4 +132,5 @@ def _renamed(stack: Stack, names: str) -> Stack:
     axes = Axes(ndim, names.index("y"), names.index("x"), names.index("s") if "s" in names else None)
     old = stack.coordinates
     plain = names if "c" in names else names.replace("s", "c")
-    return Stack(stack.source, axes, Coordinates(tuple(plain), old.units, old.scale, old.translation), stack.channels)
+    where = Coordinates(tuple(plain), old.units, old.scale, old.translation)
+    return stack._replace(axes=axes, coordinates=where)

@@ -17,8 +17,8 @@ from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.grid import Grid, Size, checked_size
 from ..pipeline.model import LinfModel
 from .axes import Array, Axes, Index
-from .levels import check_samples, levels_of
-from .plane import Plane
+from .levels import check_samples, halved, levels_of
+from .plane import Plane, side_by_side
 from .settings import Output, Settings
 from .tensors import Levels
 
@@ -65,6 +65,8 @@ class Volume:
         first needed.
     threads
         Threads of one block on a CPU, of which the last bits depend; None: as many as torch uses here.
+    at_once
+        Blocks of a plane that are computed side by side; of it nothing depends.
 
     Raises
     ------
@@ -78,11 +80,22 @@ class Volume:
     settings: Settings = field(default_factory=Settings)
     levels: Levels | tuple[Levels, ...] | None = None
     threads: int | None = None
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         self.axes.checked(self.source.shape)
-        check_samples(self.source_dtype)
+        self.check(self.source_dtype)
         checked_size(self.axes.lr_size(self.source.shape), self.size)
+
+    @staticmethod
+    def check(dtype: np.dtype[Any]) -> None:
+        """Refuse samples that are no intensities."""
+        check_samples(dtype)
+
+    @property
+    def model_hash(self) -> str:
+        """Of the weights that this process finds under the model's name."""
+        return self.settings.load().hash
 
     @property
     def source_dtype(self) -> np.dtype[Any]:
@@ -184,6 +197,10 @@ class Volume:
         # threads are chosen here, for dask's own may have another number of them
         return lazy_array(replace(self, threads=self.threads or torch.get_num_threads()), Output(output), chunk)
 
+    def reduced(self, samples: Array, output: str) -> Array:
+        """Samples at half the height and width, the last two axes, as coarser levels have them."""
+        return halved(samples, self.dtype_of(output))
+
     def recipe(self, output: str = Output.SAMPLE) -> Mapping[str, Any]:
         """How the result is made, as JSON values; the same keys as pictures carry."""
         model, s = self.settings.load(), self.settings
@@ -214,9 +231,8 @@ class Volume:
         channels = 1 if self.axes.colour is None else self.source.shape[self.axes.colour]
         out: Array = np.empty((channels, *pixels.size), self.dtype_of(output))
         blocks = list(plane.plan.over(pixels))
-        for done, block in enumerate(blocks, 1):
+        for done, (block, samples) in enumerate(side_by_side(plane, blocks, output, self.at_once), 1):
             found = block.pixels(plane.grid)
-            samples = plane.compute(block, output)
             shared = found.shared(pixels)
             out[(slice(None), *shared.within(pixels))] = samples[(slice(None), *shared.within(found))]
             if progress is not None:

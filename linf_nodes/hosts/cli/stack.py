@@ -6,27 +6,32 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ...catalogue import NODES
 from ...errors import BadValue
+from ...pipeline.device import resolve_device
 from ...pipeline.grid import Size, output_size
-from ...workflow.cluster import Pool, cluster_at, local_cluster
+from ...workflow.carried import carry_labels
+from ...workflow.cluster import Pool, cluster_at, local_cluster, threads
 from ...workflow.coordinates import size_for
+from ...workflow.labels import label_volume
 from ...workflow.ome_tiff import write_ome_tiff
 from ...workflow.ome_zarr import write_ome_zarr
 from ...workflow.stack_file import Stack, open_stack
 from ...workflow.units import unit_of
 from ...workflow.volume import Output, Settings, Volume
+from .every import every_image
 from .options import add_options, default_of, read_options
 from .parser import Parser
 from .progress import Bar
-from .talk import out, out_json
+from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 _NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges")  # planes are numbered, no crops, no textures
+MOST_AT_ONCE = 8  # blocks, each of a few hundred MB
 _SIZES = ("--scale", "--size", "--megapixels", "--pixel-size")
 
 
@@ -34,28 +39,51 @@ def run(argv: Sequence[str]) -> int:
     """Check everything, then write the result."""
     args = _parser().parse_intermixed_args(argv)
     target = _target(args)
-    stack = open_stack(args.source, args.axes or "")
-    if _same(args.source, target):
-        raise BadValue(f"'{target}' is the stack itself, which is never overwritten: choose another OUT.")
-    volume = Volume(stack.source, stack.axes, _size(args, stack), _settings(args))
-    start = time.perf_counter()
-    with _pool(args, volume) as (settled, pool), Bar(target.name) as bar:
-        if _is_tiff(target):
-            write_ome_tiff(
-                settled, target, stack.coordinates, output=args.output, channels=stack.channels, progress=bar
-            )
-        else:
-            _write_zarr(args, settled, target, stack, pool, bar)
-    facts = {"path": str(target), "source": args.source, "seconds": round(time.perf_counter() - start, 3)}
-    record = {**facts, **settled.recipe(args.output)}
-    out_json(record) if args.json else out(_sentence(record))
+    with _pool(args) as pool:
+        if args.every:
+            return every_image(args.source, target, args.resume, lambda source, out: _image(args, source, out, pool))
+        _image(args, args.source, target, pool)
     return 0
 
 
-def _write_zarr(
-    args: argparse.Namespace, volume: Volume, target: Path, stack: Stack, pool: Pool | None, bar: Bar
-) -> None:
-    options = {"output": args.output, "channels": stack.channels, "pool": pool, "resume": args.resume, "progress": bar}
+def _image(args: argparse.Namespace, source: str, target: Path, pool: Pool | None) -> None:
+    """Enlarge one image."""
+    stack = open_stack(source, args.axes or "")
+    if _same(source, target):
+        raise BadValue(f"'{target}' is the stack itself, which is never overwritten: choose another OUT.")
+    volume = _volume(args, stack)
+    options: dict[str, Any] = {
+        "output": args.output,
+        "channels": stack.channels,
+        "ignore_space": args.ignore_free_space,
+    }
+    start = time.perf_counter()
+    with Bar(target.name) as bar:
+        if _is_tiff(target):
+            write_ome_tiff(volume, target, stack.coordinates, progress=bar, **options)
+            notes = (
+                [f"a TIFF has no place for the labels beside '{source}': they were left out"] if stack.beside else []
+            )
+        else:
+            _write_zarr(volume, target, stack, {**options, "pool": pool, "resume": args.resume, "progress": bar})
+            notes = carry_labels(stack, volume, target, args.ignore_free_space)
+    for note in notes:
+        say(f"note: {note}")
+    facts = {"path": str(target), "source": source, "seconds": round(time.perf_counter() - start, 3)}
+    record = {**facts, **volume.recipe(args.output)}
+    out_json(record) if args.json else out(_sentence(record))
+
+
+def _volume(args: argparse.Namespace, stack: Stack) -> Volume:
+    """What is to be computed, with one thread for each block: the bits are the same on any number of processes."""
+    size = _size(args, stack)
+    if args.labels or stack.label is not None:
+        return label_volume(stack.source, stack.axes, size, stack.label)
+    at_once = _cores(args) if _is_tiff(Path(args.target)) else 1
+    return Volume(stack.source, stack.axes, size, _settings(args), threads=1, at_once=at_once)
+
+
+def _write_zarr(volume: Volume, target: Path, stack: Stack, options: Mapping[str, Any]) -> None:
     try:
         write_ome_zarr(volume, target, stack.coordinates, **options)
     except BaseException as error:
@@ -64,17 +92,27 @@ def _write_zarr(
 
 
 @contextmanager
-def _pool(args: argparse.Namespace, volume: Volume) -> Iterator[tuple[Volume, Pool | None]]:
-    """Where blocks are computed, and the volume with the threads that each of them has there."""
+def _pool(args: argparse.Namespace) -> Iterator[Pool | None]:
+    """Where blocks are computed."""
     if args.client:
         with cluster_at(args.client) as pool:
-            yield volume, pool
+            yield pool
     elif args.workers:
-        threads = max(1, (os.cpu_count() or 1) // args.workers)
-        with local_cluster(args.workers, threads) as pool:
-            yield replace(volume, threads=threads), pool
+        with local_cluster(args.workers, 1) as pool:
+            yield pool
+    elif _is_tiff(Path(args.target)) or _cores(args) == 1:
+        yield None
     else:
-        yield volume, None
+        with threads(_cores(args)) as local:
+            yield local
+
+
+def _cores(args: argparse.Namespace) -> int:
+    """Blocks that this process computes at once: one on a GPU, and on a CPU no more than its memory is good for."""
+    if resolve_device(_settings(args).device).type != "cpu":
+        return 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(count, MOST_AT_ONCE)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -129,6 +167,8 @@ def _target(args: argparse.Namespace) -> Path:
         raise BadValue(
             "A TIFF is written plane by plane by one process: write an .ome.zarr to use workers or --resume."
         )
+    if _is_tiff(target) and args.every:
+        raise BadValue("--every writes a folder of images: give OUT the ending .ome.zarr.")
     if not target.parent.is_dir():
         raise BadValue(f"cannot write into '{target.parent}': there is no such folder; make it first.")
     return target
@@ -156,7 +196,11 @@ def _parser() -> Parser:
         epilog="An OME-Zarr is written block by block, on this machine or on a dask cluster, to the same bits; when it "
         "was stopped, --resume computes what is missing. See docs/stacks.md.",
     )
-    parser.add_argument("source", metavar="IN", help="a TIFF, the folder of an OME-Zarr or Zarr array, or a .npy file")
+    parser.add_argument(
+        "source",
+        metavar="IN",
+        help="a TIFF, an OME-Zarr or Zarr array (a folder, an .ozx or .zip file, a URL), or a .npy file",
+    )
     parser.add_argument("target", metavar="OUT", help="NAME.ome.zarr or NAME.ome.tif")
     add_options(parser, LOAD)
     add_options(parser, UPSCALE, _NOT_HERE)
@@ -174,6 +218,17 @@ def _parser() -> Parser:
         choices=[str(o) for o in Output],
         default=str(Output.SAMPLE),
         help="the mean, a sample at the temperature or strength, or the standard deviation (default: sample)",
+    )
+    parser.add_argument(
+        "--labels",
+        action="store_true",
+        help="IN holds labels of objects: nearest neighbour, so that every number is kept (an OME-Zarr says so itself)",
+    )
+    parser.add_argument(
+        "--every", action="store_true", help="enlarge every image of a plate, a well or a bioformats2raw folder"
+    )
+    parser.add_argument(
+        "--ignore-free-space", action="store_true", help="begin even if the uncompressed result might not fit"
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--workers", type=_count, metavar="N", help="processes on this machine, each with its model")

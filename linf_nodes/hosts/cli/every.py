@@ -1,0 +1,38 @@
+"""`linf stack --every`: all images of a plate, a well or a bioformats2raw folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ...errors import BadValue, Cancelled, LinfError
+from ...workflow.holder import create_holder, images_of
+from .talk import say
+
+FAILED = 2
+
+
+def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str, Path], None]) -> int:
+    """Enlarge image by image into the same places of a folder like the source; returns the exit status.
+
+    What fails is named, and the rest is done.
+
+    Raises
+    ------
+    BadValue, BadPicture
+        When the result is there already, or the source holds no images.
+    """
+    group, holder = images_of(source)
+    if target.exists() and not resume:
+        raise BadValue(f"'{target}' is there already: add --resume to go on with it, or choose another name.")
+    create_holder(group, holder, target)
+    failed = 0
+    for path in holder.images:
+        try:
+            enlarge(f"{source.rstrip('/')}/{path}", target / path)
+        except Cancelled:
+            raise
+        except LinfError as error:
+            failed += 1
+            say(f"{path}: {error}")
+    if failed:
+        say(f"{failed} of {len(holder.images)} images failed; the others are in '{target}', --resume tries again")
+    return FAILED if failed else 0
