@@ -17,6 +17,14 @@ class BadPicture(LinfError, ValueError):
     """A picture file is missing, truncated, empty, or holds pixels that are not numbers."""
 
 
+class DamagedPart(BadPicture, BadValue):
+    """A part of a source cannot be read, or worked with; the rest of it can."""
+
+
+class SourceLost(BadPicture):
+    """A source is gone, or it is no longer what it was when the work began."""
+
+
 class UnsupportedWeights(LinfError, ValueError):
     """A weights file is missing, unsafe, damaged, or of an architecture this package does not know."""
 

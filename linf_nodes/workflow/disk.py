@@ -22,6 +22,6 @@ def check_space(path: str | os.PathLike[str], needed: int) -> None:
     if needed > free:
         raise BadValue(
             f"'{path}' may need {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free in '{folder}': free some "
-            "space, choose another folder, or a smaller scale; or begin all the same with --ignore-free-space: files are "
-            "compressed."
+            "space, choose another folder, or a smaller scale; or begin all the same with --ignore-free-space, since "
+            "files are compressed."
         )

@@ -4,7 +4,6 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from ..errors import BadPicture, BadValue
 
@@ -20,7 +19,8 @@ def is_url(text: str | os.PathLike[str]) -> bool:
 def local_path(text: str | os.PathLike[str]) -> Path:
     """A path as it is, or that of a file:// URL; absolute, for other processes have other working folders."""
     if str(text).lower().startswith("file://"):
-        return Path(unquote(urlsplit(str(text)).path)).absolute()
+        raw = re.sub(r"%([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), str(text)[len("file://") :])
+        return Path(raw.encode("latin-1", "ignore").decode("utf-8", "replace")).absolute()
     return Path(text).absolute()
 
 
