@@ -13,7 +13,8 @@ from typing import Any
 from ...catalogue import NODES
 from ...errors import BadValue
 from ...pipeline.device import resolve_device
-from ...pipeline.grid import Size, output_size
+from ...pipeline.grid import Size
+from ...pipeline.size import SizeWish
 from ...workflow.carried import carry_labels
 from ...workflow.cluster import Pool, cluster_at, local_cluster, threads
 from ...workflow.coordinates import size_for
@@ -24,15 +25,16 @@ from ...workflow.stack_file import Stack, open_stack
 from ...workflow.units import unit_of
 from ...workflow.volume import Output, Settings, Volume
 from .every import every_image
-from .options import add_options, default_of, read_options
+from .options import add_options, read_options
 from .parser import Parser
 from .progress import Bar
 from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
-_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges")  # planes are numbered, no crops, no textures
+# planes are numbered, no crops, no textures; a stack is enlarged as a whole or refused
+_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce")
 MOST_AT_ONCE = 8  # blocks, each of a few hundred MB
-_SIZES = ("--scale", "--size", "--megapixels", "--pixel-size")
+_SIZES = ("--scale", "--size", "--megapixels", "--longest-side", "--shortest-side", "--pixel-size")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -129,10 +131,7 @@ def _size(args: argparse.Namespace, stack: Stack) -> Size:
     if wanted is not None:
         return size_for(axes, shape, stack.coordinates, _pixel(wanted, stack))
     values = read_options(args, UPSCALE)
-    scale, scale_x, height, width, megapixels = (
-        values.get(name, default_of(UPSCALE, name)) for name in ("scale", "scale_x", "height", "width", "megapixels")
-    )
-    return output_size(axes.lr_size(shape), scale, scale_x, (height, width), megapixels)
+    return SizeWish.of(values).target(axes.lr_size(shape)).size
 
 
 def _pixel(text: str, stack: Stack) -> list[float]:
