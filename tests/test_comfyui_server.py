@@ -308,7 +308,7 @@ def test_a_saved_png_brings_its_graph_back(server: Server) -> None:
     (file,) = server.files(server.run(graph))
     with Image.open(file) as image:
         image.load()
-        found = json.loads(image.text["prompt"])  # type: ignore[attr-defined]
+        found = json.loads(image.text["prompt"])  # type: ignore[attr-defined]  # a PNG's alone
     assert {i: (entry["class_type"], entry["inputs"]) for i, entry in found.items()} == {
         i: (entry["class_type"], entry["inputs"]) for i, entry in graph.items()
     }

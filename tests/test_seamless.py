@@ -103,7 +103,7 @@ def test_a_reference_is_read_out_among_its_copies(size: tuple[int, int]) -> None
     features = NODES["LINFEncodeLr"].function(model, image, edges="seamless")
     found = NODES["LINFEncodeReference"].function(features, once)
     whole = Block(Span(0, size[0] // 3), Span(0, size[1] // 3))  # patches that do not hang over the edge
-    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]
+    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]  # noise needs no scene
     assert torch.allclose(found.z[(0, *whole.slices())], drawn, atol=1e-3)
 
 

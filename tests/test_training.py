@@ -35,7 +35,7 @@ from linf_nodes.models.checkpoint import build, read_weights, weights_hash, writ
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.spec import Spec, build_linf, build_prior
 from linf_nodes.pipeline.model import LinfModel, prepare
-from linf_nodes.training import checkpoint
+from linf_nodes.training import checkpoint, precision
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
@@ -521,8 +521,17 @@ def test_minutes_that_are_none_are_refused(home: Path, minutes: str, capsys: pyt
     assert f"'{minutes}' is no time to train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("half", "single"), [(0.5, 0.7), (0.7, 0.5)])
+def test_the_faster_precision_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch, half: float, single: float) -> None:
+    seconds = {torch.bfloat16: half, None: single}
+    monkeypatch.setattr(precision, "_seconds", lambda task, batch, device: seconds[task.autocast])
+    ran = Run(recipe(home, bfloat16="auto"), CPU)
+    ran.prepare(ran.pack())
+    assert ran.task.autocast == (torch.bfloat16 if half < single else None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_faster_precision_is_taken_and_nothing_else_changes(home: Path, kind: str) -> None:
+def test_timing_the_precisions_changes_nothing_else(home: Path, kind: str) -> None:
     ran = Run(recipe(home, KINDS[kind], bfloat16="auto"), CPU)
     before = {name: value.clone() for name, value in ran.model.state_dict().items()}
     ran.prepare(ran.pack())

@@ -13,7 +13,6 @@ from .types import (
     Edges,
     Frame,
     Image,
-    Latent,
     LatentKind,
     LongestSide,
     Mask,
@@ -85,14 +84,11 @@ def upscale(
         only_enlarge, longest_side, shortest_side, multiple_of, aspect, reduce,
     )  # fmt: skip
     target = wish.target(seen.lr_size)
-    if not target.enlarges and (only_enlarge or reduce):
+    if not target.computed:
         return target.finish(image)
     detail = detail_of(latent, temperature, auto_temperature, strength)
-    kind = detail.kind(linf_model)
-    z: Latent
-    if kind == "learned":
-        z = learned_prior(seen, height=target.grid[0], width=target.grid[1])
-    else:
-        z = sample_latent(seen, 4.0, seed, frame, 0.0, *target.grid, 0.0, origin_y, origin_x)
+    kind, (height, width) = detail.kind(linf_model), target.grid
+    draw = {} if kind == "learned" else {"seed": seed, "frame": frame, "origin_y": origin_y, "origin_x": origin_x}
+    z = (learned_prior if kind == "learned" else sample_latent)(seen, height=height, width=width, **draw)
     amount = amount_of(seen, z.grid, kind, detail, mask)
     return target.finish(whole.upscale(seen, z, amount, tile or None, progress))

@@ -101,9 +101,8 @@ def canvas_of(features: Features, latent: Latent, tile: int | None = None) -> Ca
     if features.edges != SEAMLESS:
         plan = plan_for(features, latent, tile)
         return Canvas(features, latent, plan, Block(Span(0, grid.hr_size[0]), Span(0, grid.hr_size[1])))
-    before = [
-        1 if hr % grid.patch == 0 else grid.patch for hr in grid.hr_size
-    ]  # so that the middle begins with a patch
+    # copies before the picture, of such a number that the middle begins with a patch
+    before = [1 if hr % grid.patch == 0 else grid.patch for hr in grid.hr_size]
     lr, hr = (_times(size, [2 * n + 1 for n in before]) for size in (grid.lr_size, grid.hr_size))
     rows, cols = (Span(n * side, (n + 1) * side) for n, side in zip(before, grid.hr_size, strict=True))
     middle = Block(rows, cols)

@@ -18,17 +18,16 @@ ASPECTS = ("stretch", "fit", "fill")
 
 @dataclass(frozen=True)
 class Target:
-    """What becomes of a picture: enlarged to `grid`, reduced from there to `fitted`, and of that the middle, `size`."""
+    """What becomes of a picture: enlarged to `grid`, reduced from there to `fitted`, and of that the middle, `size`.
+
+    `computed` is False for a picture that is passed on or reduced without the model.
+    """
 
     lr_size: Size
     grid: Size
     fitted: Size
     size: Size
-
-    @property
-    def enlarges(self) -> bool:
-        """Whether a model has anything to do."""
-        return self.grid != self.lr_size
+    computed: bool
 
     def finish(self, picture: Tensor) -> Tensor:
         """The picture `[b, c, *size]` of one `[b, c, *grid]`: reduced with antialiasing, alpha too, and cut."""
@@ -89,7 +88,8 @@ class SizeWish:
             size = _pair(_rounded(s, self.multiple_of, 0 if smaller_ok else min(s, n), n, down) for n, s in sides)
         cut = self.aspect == "fill" and (self._boxed or size != asked)
         fitted = _covering(lr_size, size) if cut else size
-        return Target(lr_size, _pair(max(n, f) for n, f in zip(lr_size, fitted, strict=True)), fitted, size)
+        grid = _pair(max(n, f) for n, f in zip(lr_size, fitted, strict=True))
+        return Target(lr_size, grid, fitted, size, grid != lr_size or not (self.only_enlarge or self.reduce))
 
     def _asked(self, lr_size: Size) -> Size:
         """The size before it is rounded to a multiple; with `fill`, that of what is kept."""
@@ -187,8 +187,8 @@ def checked_size(lr_size: Size, hr_size: Size) -> Size:
     BadValue
         Otherwise.
     """
-    for axis, (name, value) in enumerate(zip(("height", "width"), hr_size, strict=True)):
-        SizeWish()._check(name, value, lr_size[axis])
+    for name, value, own in zip(("height", "width"), hr_size, lr_size, strict=True):
+        SizeWish()._check(name, value, own)
     return hr_size
 
 

@@ -13,8 +13,8 @@ TRIALS = 2
 def choose_precision(task: Task, batch: Any, device: torch.device) -> str:
     """Set the task's `autocast` to what takes less time for a step's terms and gradients; says so in a sentence.
 
-    Processors differ: without instructions of its own, bfloat16 takes up to twice the time of float32. The network's
-    values, statistics and gradients are left as they were.
+    Processors differ: without instructions of its own bfloat16 takes longer than float32. The network's values,
+    statistics and gradients are left as they were.
     """
     kept = [b.clone() for b in task.net.buffers()]
     seconds = {}
@@ -31,7 +31,7 @@ def choose_precision(task: Task, batch: Any, device: torch.device) -> str:
 
 def _seconds(task: Task, batch: Any, device: torch.device) -> float:
     start = time.perf_counter()
-    torch.stack(list(task.terms(batch, 0).values())).sum().backward()  # type: ignore[no-untyped-call]
+    torch.stack(list(task.terms(batch, 0).values())).sum().backward()  # type: ignore[no-untyped-call]  # torch's own has no types
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start

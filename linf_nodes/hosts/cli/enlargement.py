@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import __version__
 from ...catalogue import NODES
-from ...catalogue.amount import detail_of
+from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
 from ...pictures import Depth, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
@@ -21,7 +21,6 @@ from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
-_DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
 ASPECT = 0.02  # a change of width to height that is said
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
@@ -88,7 +87,7 @@ class Enlargement:
         why = "the detail is faithful" if kind == "faithful" else f"the detail of {model.name!r} is learned"
         if len(self.seeds) > 1:
             raise BadValue(f"{why}, so --samples {len(self.seeds)} would be copies of one picture: add --latent drawn.")
-        idle = [f"--{name}" for name in _DRAWN if name in self.values]
+        idle = [f"--{name}" for name in DRAW if name in self.values]
         idle += ["--temperature"] * (kind == "faithful" and "temperature" in self.values)
         if idle:
             say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
@@ -111,8 +110,7 @@ class Enlargement:
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
         target = self._target(picture)
         scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
-        passed = not target.enlarges and (self.option("only_enlarge") or self.option("reduce"))
-        detail = Detail("faithful") if passed else self.detail
+        detail = self.detail if target.computed else Detail("faithful")
         return {
             "program": "linf-nodes",
             "version": __version__,

@@ -33,7 +33,7 @@ STOPPED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 failed verification, 2 bad input, 130 stopped."""
+    """Run one command; returns the exit status: 0, 1 a failed check or some of several, 2 bad input, 130 stopped."""
     _quiet()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))

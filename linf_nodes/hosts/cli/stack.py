@@ -63,9 +63,8 @@ def _image(args: argparse.Namespace, source: str, target: Path, pool: Pool | Non
     with Bar(target.name) as bar:
         if _is_tiff(target):
             write_ome_tiff(volume, target, stack.coordinates, progress=bar, **options)
-            notes = (
-                [f"a TIFF has no place for the labels beside '{source}': they were left out"] if stack.beside else []
-            )
+            left_out = f"a TIFF has no place for the labels beside '{source}': they were left out"
+            notes = [left_out] if stack.beside else []
         else:
             _write_zarr(volume, target, stack, {**options, "pool": pool, "resume": args.resume, "progress": bar})
             notes = carry_labels(stack, volume, target, args.ignore_free_space)
