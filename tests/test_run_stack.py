@@ -1,6 +1,7 @@
 """`linf run` on stacks, and `linf stack` on any number of threads and processes."""
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,41 @@ def test_the_check_of_the_disk_can_be_left_out(
     assert not Path(target).exists()
     assert main([*words, "--ignore-free-space"]) == 0
     assert samples(target).shape == (3, 40, 30)
+
+
+@pytest.mark.skipif(not (find_spec("upath") and find_spec("fsspec")), reason="the extra remote is not installed")
+def test_results_are_written_to_urls(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import fsspec
+
+    words = ["--scale", "2", "--model", "tiny.safetensors", "--device", "cpu"]
+    url = "memory://bucket/out.ome.zarr"
+    assert main(["stack", "in.tif", "out.ome.zarr", *words]) == 0
+    assert main(["stack", "in.tif", url, *words]) == 0
+    assert np.array_equal(samples(url), samples("out.ome.zarr"))
+    assert main(["stack", "in.tif", url, *words]) == 2
+    assert "add --resume" in capsys.readouterr().err
+    files = fsspec.filesystem("memory")
+    files.rm("/bucket/out.ome.zarr/0/c/1/0/0")
+    assert not np.array_equal(samples(url), samples("out.ome.zarr"))
+    assert main(["stack", "in.tif", url, *words, "--resume"]) == 0
+    assert np.array_equal(samples(url), samples("out.ome.zarr"))
+    assert main(["stack", url, url, *words]) == 2
+    files.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("http://127.0.0.1:1/x.ome.zarr", "nothing can be written"),
+        ("nosuch://place/x.ome.zarr", "cannot be written to|not installed"),
+        ("memory://bucket/x.ome.tif", "a TIFF on a server|not installed"),
+        ("memory://bucket/x.png", "neither .ome.zarr nor|not installed"),
+    ],
+)
+def test_urls_that_hold_no_result_are_refused(
+    folder: Path, target: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stack", "in.tif", target, "--scale", "2", "--model", "tiny.safetensors"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(says, said)
+    assert said.count("\n") == 1
