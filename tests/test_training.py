@@ -34,13 +34,14 @@ from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.spec import Spec, build_linf, build_prior
+from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
 from linf_nodes.training.compiling import compile_chains, wanted
-from linf_nodes.training.crops import generator_of, random_crop
+from linf_nodes.training.crops import Resident, generator_of
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
@@ -440,6 +441,74 @@ def test_a_batch_depends_on_seed_and_step_alone(home: Path) -> None:
     assert not torch.equal(direct[0].hr, direct[1].hr)
 
 
+def turned(picture: torch.Tensor) -> list[torch.Tensor]:
+    flips: list[list[int]] = [[], [1], [2], [1, 2]]
+    both = [picture.flip(axes) for axes in flips]
+    return [*both, *(p.transpose(1, 2) for p in both)]
+
+
+def test_crops_are_parts_of_the_pictures_in_all_eight_positions() -> None:
+    random = torch.Generator().manual_seed(1)
+    kinds = [(3, torch.uint8), (1, torch.uint8), (3, torch.uint16), (1, torch.uint16)]
+    pictures = [
+        torch.randint(0, 1 + torch.iinfo(kind).max, (c, 9 + i, 11), generator=random, dtype=torch.int32).to(kind)
+        for i, (c, kind) in enumerate(kinds)
+    ]
+    crops = Resident(pictures).draw(random, 400, lambda u: 3 + int(4 * u))
+    seen = set()
+    for pixels, side, levels in zip(crops.pixels, crops.sides, crops.levels.flatten(), strict=True):
+        crop = pixels[:, :side, :side]
+        beyond = torch.arange(crops.pixels.shape[-1]).clamp(max=side - 1)
+        assert torch.equal(pixels, crop[:, beyond][:, :, beyond])
+        found = [
+            (which, turn, y, x)
+            for which, whole in enumerate(pictures)
+            if levels == torch.iinfo(whole.dtype).max
+            for y in range(whole.shape[1] - side + 1)
+            for x in range(whole.shape[2] - side + 1)
+            for turn, part in enumerate(turned(whole[:, y : y + side, x : x + side].float().expand(3, -1, -1)))
+            if torch.equal(part / levels, crop)
+        ]
+        assert len(found) == 1  # of noise, no two places are alike
+        seen.add(found[0])
+    assert {turn for _, turn, *_ in seen} == set(range(8))
+    assert {which for which, *_ in seen} == set(range(4))
+    assert all({y for w, _, y, _ in seen if w == which} == set(range(9 + which - 2)) for which in range(4))
+
+
+def test_pictures_of_a_folder_lie_in_one_storage_that_is_not_copied(home: Path) -> None:
+    found = pack(home).pictures
+    assert len({p.untyped_storage().data_ptr() for p in found}) == 1
+    assert Resident(found).flat.data_ptr() == found[0].data_ptr()
+    assert torch.equal(found[1].permute(1, 2, 0), torch.from_numpy(smooth(60, 50, 1)))
+
+
+@pytest.mark.parametrize("top", [1.0, 3.0])
+@pytest.mark.parametrize("patch", [1, 3])
+def test_a_batch_of_textures_is_that_of_its_crops_one_by_one(home: Path, top: float, patch: int) -> None:
+    sampler = Sampler(pack(home), 1, 5, 12, 30, patch, Scales((1.0, top)))
+    batch, random, half = sampler(4), generator_of(1, 4), patch // 2
+    crops = Resident(sampler.pack.pictures).draw(random, 5, lambda u: round(12 * (1 + (top - 1) * u)))
+    places = torch.rand(2, 5, 30, generator=random, dtype=torch.float64)
+    assert (len(set(crops.sides)) > 2) == (top > 1)
+    for i, side in enumerate(crops.sides):
+        hr = crops.pixels[i, :, :side, :side]
+        lr = reduce(hr, (12, 12))
+        torch.testing.assert_close(batch.lr[i], 2 * lr - 1, atol=1e-6, rtol=0)
+        wide = 2 * (hr - enlarge_bilinearly(lr, (side, side)))
+        for k in range(30):
+            y, x = (half + int(places[axis, i, k] * (side - 2 * half)) for axis in (0, 1))
+            around = wide[:, y - half : y + half + 1, x - half : x + half + 1]
+            at = 30 * i + k
+            torch.testing.assert_close(batch.texture[at], around.flatten(), atol=1e-5, rtol=0)
+            cells = [cells_of(torch.tensor([v]), 12, side) for v in (y, x)]
+            wanted = corners_of(*cells, 12)
+            assert torch.equal(batch.corners.cell[at], wanted.cell[0] + 144 * i)
+            assert torch.equal(batch.corners.rel_x[at], wanted.rel_x[0])
+            torch.testing.assert_close(batch.corners.weight[at], wanted.weight[0])
+            assert batch.rel_cell[at].tolist() == pytest.approx([24 / side] * 2)
+
+
 def test_an_error_in_the_background_is_raised() -> None:
     def fail(step: int) -> int:
         raise BadPicture("no")
@@ -787,8 +856,8 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     wanted = ((volume - low) / (high - low)).clip(0, 1)
     for ours, plane in zip(found.pictures[2:5], wanted, strict=True):
         np.testing.assert_allclose(ours[0].numpy() / 65535, plane, atol=2e-4)
-    crop, _ = random_crop(Pack(found.pictures[2:3], ()), generator_of(1, 1), lambda _: 24)
-    assert crop.shape == (3, 24, 24)
+    crop = Resident(found.pictures[2:3]).draw(generator_of(1, 1), 1, lambda _: 24).pixels
+    assert crop.shape == (1, 3, 24, 24)
     assert 0 <= crop.min() < 0.3 < 0.7 < crop.max() <= 1
     assert trained(recipe(home, scales=[1.0, 2.0]))["pictures"] == 8
 

@@ -1,15 +1,16 @@
 """One training batch of textures: random crops at random scales, degraded, seen at random query points."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..models.fourier import Corners
-from ..pipeline.cells import cells_of, corners_of
-from .crops import generator_of, random_crop
-from .degrade import enlarge
+from ..pipeline.cells import Cells, cells_of, corners_of
+from .crops import Resident, generator_of
+from .degrade import along_both, enlarging, shrinking
 from .pack import Pack
 from .scales import Scales
 from .wear import UNWORN, Wear
@@ -43,26 +44,47 @@ class Sampler:
     def __call__(self, step: int, done: float = 0.0) -> Batch:
         """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
-        parts = [self._one(i, self.scales.at(step, done), random) for i in range(self.batch)]
-        lr, texture, corners, rel_cell = zip(*parts, strict=True)
-        joined = Corners(*(torch.cat(t) for t in zip(*corners, strict=True)))
-        return Batch(torch.stack(lr), torch.cat(texture), joined, torch.cat(rel_cell))
-
-    def _one(
-        self, item: int, scales: tuple[float, float], random: torch.Generator
-    ) -> tuple[Tensor, Tensor, Corners, Tensor]:
-        low, high = scales
-        hr, levels = random_crop(self.pack, random, lambda u: round(self.crop * (low + (high - low) * u)))
-        size = hr.shape[1]
-        lr = self.wear(hr, (self.crop, self.crop), random, levels)
-        residual = 2 * (hr - enlarge(lr, (size, size)))
+        low, high = self.scales.at(step, done)
+        crops = self._resident.draw(random, self.batch, lambda u: round(self.crop * (low + (high - low) * u)))
+        room = max(round(self.crop * self.scales.whole[1]), *crops.sides)
+        lr = self.wear.crops(crops, self.crop, room, random)
+        larger = enlarging(self.crop, crops.sides, room, lr.device)
+        residual = 2 * (crops.pixels - along_both(larger, lr, larger))
+        sides = torch.tensor(crops.sides)[:, None]
         half = self.patch // 2
-        centre = torch.randint(half, size - half, (2, self.queries), generator=random).to(hr.device)
-        near = torch.arange(-half, half + 1, device=hr.device)
-        rows = (centre[0, :, None] + near)[:, :, None]
-        cols = (centre[1, :, None] + near)[:, None, :]
-        texture = residual[:, rows, cols].transpose(0, 1).flatten(1)
-        y, x = cells_of(centre[0], self.crop, size), cells_of(centre[1], self.crop, size)
+        drawn = torch.rand(2, self.batch, self.queries, generator=random, dtype=torch.float64)
+        centre = (half + drawn * (sides - 2 * half)).long()
+        corners, rel_cell = self._seen(centre, sides)
+        texture = residual.flatten().index_select(0, self._where(centre, residual))
+        return Batch(
+            2 * lr - 1,
+            texture.view(-1, 3 * self.patch**2),
+            Corners(*(t.to(lr.device) for t in corners)),
+            rel_cell.to(lr.device),
+        )
+
+    def _seen(self, centre: Tensor, sides: Tensor) -> tuple[Corners, Tensor]:
+        """Corners of the pixels `centre [2, b, q]` in all LR crops one below the other, and their cells' sizes."""
+        y, x = (Cells(*(t[axis] for t in cells_of(centre, self.crop, sides))) for axis in (0, 1))
+        first = torch.arange(self.batch)[:, None] * self.crop
+        y = y._replace(low=y.low + first, high=y.high + first)
+        y, x = (Cells(*(t.flatten() for t in axis)) for axis in (y, x))
         corners = corners_of(y, x, self.crop)
-        corners = corners._replace(cell=corners.cell + item * self.crop**2)
-        return 2 * lr - 1, texture, corners, hr.new_full((self.queries, 2), 2 * self.crop / size)
+        return corners, (2 * self.crop / sides).expand(-1, self.queries).reshape(-1, 1).expand(-1, 2)
+
+    def _where(self, centre: Tensor, residual: Tensor) -> Tensor:
+        """Where the values of the textures around `centre` lie in `residual [b, 3, n, n]`, in the flow's order."""
+        n, half = residual.shape[-1], self.patch // 2
+        near = torch.arange(-half, half + 1, device=residual.device)
+        around = near[:, None] * n + near
+        pattern = (torch.arange(3, device=residual.device)[:, None, None] * n**2 + around).flatten()
+        first = torch.arange(self.batch)[:, None] * 3 * n**2 + centre[0] * n + centre[1]
+        return (first.flatten().to(residual.device)[:, None] + pattern).flatten()
+
+    @cached_property
+    def _resident(self) -> Resident:
+        low, high = (round(self.crop * scale) for scale in self.scales.whole)
+        device = self.pack.pictures[0].device
+        shrinking(range(low, high + 1), self.crop, high, device)  # made once, before the first step
+        enlarging(self.crop, range(low, high + 1), high, device)
+        return Resident(self.pack.pictures)
