@@ -41,6 +41,8 @@ class LINF(nn.Module):
         the four cells' amplitudes are not weighted by area.
     """
 
+    units: Tensor
+
     def __init__(
         self,
         encoder: Encoder,
@@ -58,6 +60,7 @@ class LINF(nn.Module):
         self.coef = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.freq = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.phase = nn.Linear(2, hidden_dim // 2, bias=False)
+        self.register_buffer("units", torch.tensor([[1.0], [math.pi]]), persistent=False)  # of amplitudes, and of waves
         dim = 3 * patch_size**2
         widths = [(4 if local_ensemble else 1) * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
@@ -82,6 +85,8 @@ class LINF(nn.Module):
         both = torch.conv2d(feat, weight, bias, padding=1)
         rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
         rows = _single(rows)
+        if torch.is_grad_enabled():  # in place it would cost the backward pass three copies
+            return (rows.view(-1, 2, self.hidden_dim) * self.units).flatten(1)
         rows[:, self.hidden_dim :] *= math.pi
         return rows
 

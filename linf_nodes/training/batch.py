@@ -1,9 +1,11 @@
 """One training batch of textures: random crops at random scales, degraded, seen at random query points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,36 +52,47 @@ class Sampler:
         lr = self.wear.crops(crops, self.crop, room, random)
         larger = enlarging(self.crop, crops.sides, room, lr.device)
         residual = 2 * (crops.pixels - along_both(larger, lr, larger))
-        sides = torch.tensor(crops.sides)[:, None]
-        half = self.patch // 2
-        drawn = torch.rand(2, self.batch, self.queries, generator=random, dtype=torch.float64)
-        centre = (half + drawn * (sides - 2 * half)).long()
-        corners, rel_cell = self._seen(centre, sides)
+        centre = self._centres(crops.sides, random)
         texture = residual.flatten().index_select(0, self._where(centre, residual))
         return Batch(
             2 * lr - 1,
             texture.view(-1, 3 * self.patch**2),
-            Corners(*(t.to(lr.device) for t in corners)),
-            rel_cell.to(lr.device),
+            Corners(*(t.to(lr.device) for t in self._seen(centre, crops.sides))),
+            torch.tensor([[2 * self.crop / side] for side in crops.sides for _ in range(self.queries)])
+            .expand(-1, 2)
+            .to(lr.device),
         )
 
-    def _seen(self, centre: Tensor, sides: Tensor) -> tuple[Corners, Tensor]:
-        """Corners of the pixels `centre [2, b, q]` in all LR crops one below the other, and their cells' sizes."""
-        y, x = (Cells(*(t[axis] for t in cells_of(centre, self.crop, sides))) for axis in (0, 1))
-        first = torch.arange(self.batch)[:, None] * self.crop
-        y = y._replace(low=y.low + first, high=y.high + first)
-        y, x = (Cells(*(t.flatten() for t in axis)) for axis in (y, x))
-        corners = corners_of(y, x, self.crop)
-        return corners, (2 * self.crop / sides).expand(-1, self.queries).reshape(-1, 1).expand(-1, 2)
+    def _centres(self, sides: Sequence[int], random: torch.Generator) -> Tensor:
+        """The middle pixels of textures, anywhere in the crops: int64 `[2, b, q]`."""
+        half = self.patch // 2
+        drawn = torch.rand(2, self.batch, self.queries, generator=random, dtype=torch.float64)
+        return (drawn * (torch.tensor(sides)[:, None] - 2 * half)).long() + half
+
+    def _seen(self, centre: Tensor, sides: Sequence[int]) -> Corners:
+        """Corners of the pixels `centre` in all LR crops one below the other."""
+        whole, parts = self._cells
+        row = torch.tensor(sides)[:, None] - 1
+        below = np.zeros((2, self.batch, 1, 1), np.int64)
+        below[0] = np.arange(self.batch)[:, None, None] * self.crop  # the crops lie one below the other
+        ends = (whole[row, centre] + torch.from_numpy(below)).flatten(1, 2)  # [2, b * q, low and high]
+        offsets = parts[row, centre].flatten(1, 2)
+        y, x = (Cells(*e.unbind(1), *o.unbind(1)) for e, o in zip(ends, offsets, strict=True))
+        return corners_of(y, x, self.crop)
+
+    @cached_property
+    def _cells(self) -> tuple[Tensor, Tensor]:
+        """Of every pixel of crops of all sides, from 1 on: the LR cells below and above, and the offsets from them."""
+        room = round(self.crop * self.scales.whole[1])
+        cells = cells_of(torch.arange(room), self.crop, torch.arange(1, room + 1)[:, None])
+        return torch.stack(cells[:2], -1), torch.stack(cells[2:], -1)
 
     def _where(self, centre: Tensor, residual: Tensor) -> Tensor:
         """Where the values of the textures around `centre` lie in `residual [b, 3, n, n]`, in the flow's order."""
-        n, half = residual.shape[-1], self.patch // 2
-        near = torch.arange(-half, half + 1, device=residual.device)
-        around = near[:, None] * n + near
-        pattern = (torch.arange(3, device=residual.device)[:, None, None] * n**2 + around).flatten()
-        first = torch.arange(self.batch)[:, None] * 3 * n**2 + centre[0] * n + centre[1]
-        return (first.flatten().to(residual.device)[:, None] + pattern).flatten()
+        n, near = residual.shape[-1], np.arange(self.patch) - self.patch // 2
+        pattern = (np.arange(3)[:, None, None] * n**2 + near[:, None] * n + near).ravel()
+        first = (torch.from_numpy(np.arange(self.batch)[:, None] * 3 * n**2) + centre[0] * n + centre[1]).view(-1, 1)
+        return (first.to(residual.device) + torch.from_numpy(pattern).to(residual.device)).flatten()
 
     @cached_property
     def _resident(self) -> Resident:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,17 +43,15 @@ class Resident:
             Makes pixels a side of a number drawn from [0, 1); a picture that is smaller gives what it has.
         """
         drawn = torch.rand(count, 5, generator=random, dtype=torch.float64).tolist()
-        first, down, right, plane, sides, levels = zip(*(self._place(u, side) for u in drawn), strict=True)
-        n, device = max(sides), self.flat.device
-        near = torch.minimum(torch.arange(n), torch.tensor(sides)[:, None] - 1)
-        steps = torch.tensor([down, right, plane])[..., None]
-        places = torch.cat((near * steps[0], near * steps[1], torch.arange(3) * steps[2]), 1)
-        places[:, :n] += torch.tensor(first)[:, None]
-        rows, cols, planes = torch.split(places.to(device), (n, n, 3), 1)
-        index = planes[:, :, None, None] + rows[:, None, :, None] + cols[:, None, None, :]
-        whole = torch.tensor(levels).view(-1, 1, 1, 1).to(device)
-        pixels = self.flat.index_select(0, index.flatten()).view(index.shape).float().div_(whole)
-        return Crops(pixels, sides, whole)
+        places = [self._place(u, side) for u in drawn]
+        first, down, right, plane, sides = np.array([place[:5] for place in places]).T[..., None]
+        near = np.minimum(np.arange(sides.max()), sides - 1)
+        steps = (np.arange(3) * plane)[:, :, None, None], (first + near * down)[:, None, :, None], near * right
+        planes, rows, cols = (torch.from_numpy(step).to(self.flat.device) for step in steps)
+        index = planes + rows + cols[:, None, None]
+        levels = torch.tensor([place[5] for place in places]).view(-1, 1, 1, 1).to(self.flat.device)
+        pixels = self.flat.index_select(0, index.flatten()).view(index.shape) / levels
+        return Crops(pixels, tuple(sides.ravel().tolist()), levels)
 
     def _place(self, u: Sequence[float], side: Callable[[float], int]) -> tuple[int, int, int, int, int, float]:
         """Of a crop: where its first value lies, how far the next row, column and channel, its side, its levels."""

@@ -61,8 +61,7 @@ def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
 def along_both(y: Tensor, picture: Tensor, x: Tensor) -> Tensor:
     """`y_i @ picture_i @ x_i^T` of every channel: `[b, c, p, q]` of `[b, p, h]`, `[b, c, h, w]` and `[b, q, w]`."""
     b, c, h, _ = picture.shape
-    wide = torch.bmm(picture.flatten(1, 2), x.mT).view(b, c, h, -1)
-    return torch.bmm(y, wide.transpose(1, 2).flatten(2)).view(b, y.shape[1], c, -1).transpose(1, 2)
+    return torch.matmul(y[:, None], torch.bmm(picture.flatten(1, 2), x.mT).view(b, c, h, -1))
 
 
 def shrinking(sides: Sequence[int], n_out: int, room: int, device: torch.device) -> Tensor:

@@ -3,6 +3,8 @@
 import copy
 import math
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ..models.checkpoint import Weights, write_weights
 from .checkpoint import load_state, save_state
 from .clock import Clock
 from .compiling import compile_chains, wanted
+from .flat import Flat, clipped
 from .grid_batch import GridBatch, GridSampler
 from .interrupt import Interrupt
 from .log import Log
@@ -51,9 +54,14 @@ class Run:
         self.task = make_task(recipe, device, self.begun_with)
         self.model = self.task.net
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        names, shares = _groups(recipe, self.model)
+        self.flats, self.means = (
+            [Flat([net.get_parameter(name) for name in group]) for group in names] for net in (self.model, self.average)
+        )
         if wanted(recipe.compile, device):
             compile_chains(self.model)
-        self.optimizer = torch.optim.Adam(_groups(recipe, self.model), recipe.lr, betas=(0.9, 0.99), fused=True)
+        groups = [{"params": [flat.value], "share": share} for flat, share in zip(self.flats, shares, strict=True)]
+        self.optimizer = torch.optim.Adam(groups, recipe.lr, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.clock = Clock(recipe.steps, recipe.minutes)
         self.remark = ""
@@ -91,7 +99,7 @@ class Run:
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(_joined(state["optimizer"], self.flats))
         self.optimizer.zero_grad(set_to_none=True)
         self._unseen.clear()
         self.step, self.pictures = state["step"], state.get("pictures", 0)
@@ -217,9 +225,9 @@ class Run:
         self._settle()
         terms = self.task.terms(batch, self.step)
         weights = term_weights(self.recipe)
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        loss = reduce(add, [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()])
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        norm = clipped([flat.gather() for flat in self.flats], self.recipe.clip)
         self._unseen.append((self.step, {name: term.detach() for name, term in terms.items()}, norm))
         if not self.patient:
             self._look()
@@ -258,7 +266,7 @@ class Run:
     def _follow(self) -> None:
         """Move the average towards the model: its weights, and the running statistics of norm layers."""
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        both = [*zip(self.average.parameters(), self.model.parameters(), strict=True)]
+        both = [(mean.value, now.value) for mean, now in zip(self.means, self.flats, strict=True)]
         for mean, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
             if mean.is_floating_point():
                 both.append((mean, now))  # type: ignore[arg-type]
@@ -273,11 +281,23 @@ class Run:
             self.log.write(self.step, self._rate, terms, norm)
 
 
-def _groups(recipe: Recipe, net: nn.Module) -> list[dict[str, Any]]:
-    """Parameters with their share of the learning rate: an encoder that begins trained may learn more slowly."""
-    inside = [p for name, p in net.named_parameters() if name.startswith("encoder.")]
+def _groups(recipe: Recipe, net: nn.Module) -> tuple[list[list[str]], list[float]]:
+    """Names of parameters with their shares of the rate: an encoder that begins trained may learn more slowly."""
+    names = [name for name, parameter in net.named_parameters() if parameter.requires_grad]
+    inside = [name for name in names if name.startswith("encoder.")]
     if recipe.encoder_rate == 1 or not inside:
-        return [{"params": list(net.parameters()), "share": 1.0}]
-    known = {id(p) for p in inside}
-    rest = [p for p in net.parameters() if id(p) not in known]
-    return [{"params": rest, "share": 1.0}, {"params": inside, "share": recipe.encoder_rate}]
+        return [names], [1.0]
+    return [[name for name in names if name not in inside], inside], [1.0, recipe.encoder_rate]
+
+
+def _joined(state: dict[str, Any], flats: list[Flat]) -> dict[str, Any]:
+    """The optimizer's state, also of a checkpoint from when every parameter had its own."""
+    groups, states = state["param_groups"], state["state"]
+    if all(len(group["params"]) == 1 for group in groups) or not states:
+        return state
+    whole = [
+        flat.adopt([states[i] for i in group["params"] if i in states])
+        for flat, group in zip(flats, groups, strict=True)
+    ]
+    singles = [{**group, "params": [i]} for i, group in enumerate(groups)]
+    return {"state": dict(enumerate(whole)), "param_groups": singles}

@@ -14,6 +14,7 @@ from ..models.linf import LINF
 from ..models.spec import Spec, build_linf, build_prior
 from .batch import Sampler
 from .crops import generator_of
+from .flat import lowered
 from .grid_batch import GridBatch, GridSampler
 from .growth import grow
 from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
@@ -77,7 +78,8 @@ class LinfTask:
         return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
-        return texture_terms(self.net, batch, self.autocast)
+        with lowered(self.net, self.autocast):
+            return texture_terms(self.net, batch, self.autocast)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return mean_picture(net, batch, self.autocast)
@@ -101,7 +103,8 @@ class PictureTask(LinfTask):
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
         z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
-        return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
+        with lowered(self.net, self.autocast):
+            return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
 
 
 class PriorTask:
@@ -133,7 +136,8 @@ class PriorTask:
     def terms(self, batch: Any, step: int) -> Terms:
         r, distance = self.recipe, _moved(self.distance, step)
         wanted = {name: getattr(r, name) > 0 for name in ("latent", "pattern", "texture")}
-        return prior_terms(self.linf, self.net, batch, distance, self.autocast, **wanted, balanced=r.balanced)
+        with lowered(self.net, self.autocast):
+            return prior_terms(self.linf, self.net, batch, distance, self.autocast, **wanted, balanced=r.balanced)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return prior_picture(self.linf, net, batch, self.autocast)
