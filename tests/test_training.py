@@ -37,6 +37,7 @@ from linf_nodes.models.spec import Spec, build_linf, build_prior
 from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint
+from linf_nodes.training import run as checkpoint_user
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
@@ -583,6 +584,63 @@ def test_a_clock_that_jumps_counts_no_training(monkeypatch: pytest.MonkeyPatch) 
     assert Clock(100).done(25) == 0.25
 
 
+def test_steps_that_are_slow_are_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(100, minutes=60.0)
+    Hands(monkeypatch, tick=400.0)
+    clock.start()
+    for _ in range(5):
+        clock.tick()
+    assert clock.seconds == 1600  # one long gap might be a jump
+
+
+def test_a_run_by_steps_goes_on_by_the_clock(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Hands(monkeypatch)
+    Run(recipe(home), CPU).train(stop=4)
+    ran = Run(recipe(home, minutes=1.0), CPU)
+    assert ran.resume()
+    assert ran.clock.done(4) == pytest.approx(0.4)
+    ran.train()
+    assert ran.step == 10
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_run_goes_on_in_the_precision_that_it_took(home: Path, precision: str) -> None:
+    ran = Run(recipe(home, bfloat16="auto"), CPU)
+    ran.remark, ran.task.autocast = "timed", torch.bfloat16 if precision == "bfloat16" else None
+    ran.train(stop=3)
+    later = Run(recipe(home, bfloat16="auto"), CPU)
+    assert later.resume()
+    later.train()
+    assert later.remark == f"goes on in {precision}"
+    forced = Run(recipe(home, out="forced", bfloat16=precision == "bfloat16"), CPU)
+    forced.train()
+    assert same(timeless(checkpoint.load_state(later.path, CPU)), timeless(checkpoint.load_state(forced.path, CPU)))
+    elsewhere = {**checkpoint.load_state(later.path, CPU), "device": "cuda", "step": 3}
+    checkpoint.save_state(later.path, elsewhere)
+    moved = Run(recipe(home, bfloat16="auto"), CPU)
+    assert moved.resume()
+    moved.prepare(moved.pack())
+    assert "is taken" in moved.remark  # another device, another choice
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_checkpoint_with_a_state_for_each_parameter_goes_on(home: Path, share: float) -> None:
+    asked = recipe(home, encoder_rate=share)
+    state = trained(asked, stop=3)
+    ran = Run(asked, CPU)
+    assert ran.resume()
+    single, groups, count = {}, [], 0
+    for flat, group in zip(ran.flats, state["optimizer"]["param_groups"], strict=True):
+        known = ran.optimizer.state[flat.value]
+        for parts in zip(*(flat.parts(known[name]) for name in ("exp_avg", "exp_avg_sq")), strict=True):
+            single[count] = {"step": known["step"], "exp_avg": parts[0], "exp_avg_sq": parts[1]}
+            count += 1
+        groups.append({**group, "params": list(range(count - len(flat.parameters), count))})
+    older = {**state, "optimizer": {"state": single, "param_groups": groups}}
+    checkpoint.save_state(home / "run" / "state.pt", older)
+    assert same(trained(asked, resume=True), trained(recipe(home, out="whole", encoder_rate=share)))
+
+
 @pytest.mark.parametrize("minutes", ["0", "-3", "nan", "soon"])
 def test_minutes_that_are_none_are_refused(home: Path, minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
     recipe(home)
@@ -632,7 +690,13 @@ def trained(asked: Recipe, stop: int | None = None, resume: bool = False) -> dic
     ran = Run(asked, CPU)
     assert ran.resume() == resume
     ran.train(stop=stop)
-    return checkpoint.load_state(ran.path, CPU)
+    return timeless(checkpoint.load_state(ran.path, CPU))
+
+
+def timeless(state: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint without the seconds that it took."""
+    assert state.pop("seconds") > 0
+    return state
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -667,7 +731,7 @@ def test_a_run_learns(home: Path) -> None:
 
 def test_a_checkpoint_of_before_these_keys_goes_on(home: Path) -> None:
     state = trained(recipe(home), stop=2)
-    for key in ("frozen", "pictures"):
+    for key in ("frozen", "pictures", "device", "precision"):
         del state[key]
     checkpoint.save_state(home / "run" / "state.pt", state)
     assert trained(recipe(home), resume=True)["step"] == 6
@@ -769,7 +833,7 @@ def test_looking_seldom_changes_nothing(home: Path) -> None:
     ran = Run(recipe(home, out="seldom", steps=55), CPU)
     ran.patient = True
     ran.train()
-    assert same(checkpoint.load_state(ran.path, CPU), trained(recipe(home, steps=55)))
+    assert same(timeless(checkpoint.load_state(ran.path, CPU)), trained(recipe(home, steps=55)))
 
 
 def stop_by_signal() -> None:
@@ -792,6 +856,45 @@ def test_stopping_leaves_a_checkpoint(home: Path, stop: Callable[[], None]) -> N
     assert "step 3 is kept" in stopped.value.__notes__[0]
     assert signal.getsignal(signal.SIGINT) is before
     assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
+
+
+@pytest.mark.parametrize(("where", "step"), [("task.terms", 3), ("save", 4)])
+def test_a_lost_device_leaves_the_last_checkpoint(
+    home: Path, where: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = Run(recipe(home, save_every=2), CPU)
+    ran.device = torch.device("cuda")  # said, not done: no GPU is needed to fail like one
+    works = checkpoint.on_cpu if where == "save" else ran.task.terms
+
+    def lost(*args: Any) -> Any:
+        if ran.step == step:
+            raise RuntimeError("CUDA error: unspecified launch failure\nKernel errors might be reported later.")
+        return works(*args)
+
+    said = rf"cuda was lost at step {step} \(CUDA error: unspecified launch failure\); .*state.pt' holds step 2: go on"
+    target = (checkpoint_user, "on_cpu") if where == "save" else (ran.task, "terms")
+    with monkeypatch.context() as patch, pytest.raises(LinfError, match=said):
+        patch.setattr(*target, lost)
+        ran.train(pack=pack(home))
+    assert [p.name for p in (home / "run").iterdir()] == ["state.pt"]
+    assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
+
+
+def test_other_errors_are_no_lost_device(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    for device, error in (
+        ("cuda", RuntimeError("shapes")),
+        ("cpu", RuntimeError("CUDA error")),
+        ("cuda", MemoryError()),
+    ):
+        ran = Run(recipe(home), CPU)
+        ran.device = torch.device(device)
+        monkeypatch.setattr(ran.task, "terms", lambda *_, error=error: fail(error))
+        with pytest.raises(type(error)) as raised:
+            ran.train(pack=pack(home))
+        assert raised.value is error
 
 
 def test_the_last_checkpoint_survives_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
