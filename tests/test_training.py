@@ -1011,6 +1011,52 @@ def test_shipped_recipes_describe_networks(path: Path) -> None:
             assert isinstance(build_prior(Spec(prior.name, {"in_chans": 27, **prior.args})), LatentPrior)
 
 
+def shipped(name: str) -> Recipe:
+    return Recipe.read(ROOT / "recipes" / f"{name}.toml")
+
+
+def test_recipes_of_the_papers_are_the_papers() -> None:
+    for name in ("edsr", "rrdb"):  # textures of 3x3 pixels
+        second = shipped(f"linf-{name}-stage2")
+        assert (second.nll, second.l1, second.perceptual_weight, second.lr, second.tau) == (5e-4, 1, 0.025, 1e-4, 0.8)
+    for name in ("edsr-pixel", "rdn", "swinir"):
+        second = shipped(f"linf-{name}-stage2")
+        assert (second.nll, second.l1, second.perceptual, second.perceptual_weight) == (5e-4, 1, (), 0)
+        assert second.lr == 5e-5
+    for stage in (1, 2):
+        assert [Path(d).name for d in shipped(f"linf-rrdb-stage{stage}").data] == ["DIV2K_train_HR", "Flickr2K_HR"]
+    for name in ("linf-lp", "linf-lp-edsr", "linf-lp-swin", "linf-lp-perceptual-loss"):
+        prior = shipped(name)
+        assert (prior.l1, prior.latent, prior.perceptual_weight, len(prior.perceptual)) == (0, 0, 1, 1)
+        assert (prior.hr, prior.crop) == (0, 96)
+    assert shipped("linf-lp-both-losses").latent > 0 < shipped("linf-lp-both-losses").perceptual_weight
+    assert shipped("linf-lp-latent-loss").perceptual == ()
+    ensembles = {"local": "linf-edsr-local-ensemble", "nearest": "linf-edsr-no-ensemble"}
+    assert {shipped(name).model["args"]["ensemble"] for name in ensembles.values()} == set(ensembles)
+
+
+def test_recipes_from_before_the_local_ensemble_go_on_loading(home: Path) -> None:
+    old = recipe(home, MODEL.replace("patch_size = 3", "patch_size = 3\nlocal_ensemble = false"), steps=1)
+    assert trained(old)["spec"]["args"]["local_ensemble"] is False
+    assert Run(old, CPU).model.ensemble == "nearest"
+
+
+@pytest.mark.parametrize("kind", ["pictures", "prior"])
+def test_crops_of_a_fixed_lr_size(home: Path, kind: str) -> None:
+    ran = Run(recipe(home, KINDS[kind], hr=0, crop=13, scales=[1.0, 3.0]), CPU)
+    assert ran.task.min_side == 39
+    draw = ran.task.sampler(pack(home))
+    for k in range(8):
+        batch = draw(k, 0.0)
+        n = batch.hr.shape[-1]
+        assert batch.lr.shape[-1] == 13
+        assert n % 3 == 0
+        assert 12 <= n <= 39
+        assert torch.equal(batch.lr[0], reduce(batch.hr[0], (13, 13)))
+    assert len({draw(k, 0.0).hr.shape for k in range(8)}) > 4
+    ran.train(stop=2)
+
+
 def test_more_microscopy_holds_the_same_pictures_out() -> None:
     more = Recipe.read(ROOT / "recipes" / "microscopy-more.toml")
     assert len(more.hold_out) == 19

@@ -25,14 +25,14 @@ class Corners(NamedTuple):
 
 
 def nearest(corners: Corners) -> Corners:
-    """The one LR cell nearest to each query, `[q, 1]`, at full weight: no local ensemble."""
+    """The one LR cell nearest to each query, `[q, 1]`, at full weight: no ensemble."""
     at = corners.weight.argmax(1, keepdim=True)
     cell, rel_y, rel_x = (t.gather(1, at) for t in corners[:3])
     return Corners(cell, rel_y, rel_x, torch.ones_like(rel_y))
 
 
 def corner_weights(rel_y: Tensor, rel_x: Tensor) -> Tensor:
-    """Swapped-area weights `[q, 4]` of the local ensemble from offsets `[q, 4]`."""
+    """Swapped-area weights `[q, 4]` of the four cells from offsets `[q, 4]`."""
     area = (rel_y * rel_x).abs() + 1e-9
     return area.flip(-1) / area.sum(-1, keepdim=True)
 

@@ -32,6 +32,8 @@ class GridBatch(NamedTuple):
 class GridSampler:
     """Draws batches from a pack: `size` HR pixels a side, a multiple of `patch`, and one scale for each batch.
 
+    Where `size` is 0, `crop` LR pixels a side at every scale, and as many HR pixels as the nearest multiple of `patch`.
+
     Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
@@ -42,15 +44,17 @@ class GridSampler:
     patch: int
     scales: Scales
     wear: Wear = UNWORN
+    crop: int = 0
 
     def __call__(self, step: int, done: float = 0.0) -> GridBatch:
         """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
         low, high = self.scales.at(step, done)
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
-        side = max(1, round(self.size / scale))
-        crops = self._resident.draw(random, self.batch, lambda _: self.size)
-        return grid_batch(crops.pixels, self.wear.crops(crops, side, self.size, random), self.patch)
+        size = self.size or self.patch * max(1, round(self.crop * scale / self.patch))
+        side = max(1, round(self.size / scale)) if self.size else self.crop
+        crops = self._resident.draw(random, self.batch, lambda _: size)
+        return grid_batch(crops.pixels, self.wear.crops(crops, side, size, random), self.patch)
 
     @cached_property
     def _resident(self) -> Resident:

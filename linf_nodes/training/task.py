@@ -1,5 +1,6 @@
 """What is trained: a LINF on textures, a LINF on whole crops, or a learned prior over a frozen LINF."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -98,7 +99,7 @@ class PictureTask(LinfTask):
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r), r.crop)
 
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
@@ -124,14 +125,15 @@ class PriorTask:
         self.distance = _distance(recipe, device)
         self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
         for name in ("pattern", "texture"):
-            if getattr(recipe, name) > 0 and recipe.hr < WINDOW:
-                raise BadValue(f"hr = {recipe.hr} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
+            side = recipe.hr or int(recipe.crop * recipe.scales[0])
+            if getattr(recipe, name) > 0 and side < WINDOW:
+                raise BadValue(f"hr = {side} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
         if recipe.balanced and self.distance is None:
             raise BadValue("balanced = true compares with a perceptual distance: name a network as 'perceptual'.")
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r), r.crop)
 
     def terms(self, batch: Any, step: int) -> Terms:
         r, distance = self.recipe, _moved(self.distance, step)
@@ -257,4 +259,5 @@ def _moved(distance: Distance | None, step: int) -> Distance | None:
 def _checked_size(recipe: Recipe, linf: LINF) -> int:
     if recipe.hr % linf.patch_size:
         raise BadValue(f"hr = {recipe.hr} is no multiple of the patch of {linf.patch_size} pixels: choose one.")
-    return recipe.hr
+    patch = linf.patch_size  # whole textures cover the largest crop of `crop` LR pixels
+    return recipe.hr or patch * math.ceil(recipe.crop * recipe.scales[1] / patch)
