@@ -2,6 +2,9 @@
 
 import copy
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import torch
 from torch import nn
 
 from linf_nodes.errors import UnsupportedWeights
+from linf_nodes.hosts.cli.main import main
 from linf_nodes.models.chain import AffineChain, Inverse
 from linf_nodes.models.flow import AffineFlow
 from linf_nodes.models.fourier import Waves
@@ -139,3 +143,20 @@ def test_a_step_of_photos_recipe_takes_fewer_than_400_kernels(tmp_path: Path, bf
     assert 200 < step.total() < 360
     assert sampling.total() + step.total() < 400
     assert step["convolution"] == step["convolution_backward"] == 39
+
+
+@pytest.mark.parametrize("told", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", ""])
+def test_threads_that_wait_sleep_soon_unless_the_user_says_otherwise(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for name in names:
+        monkeypatch.setenv(name, "7") if name == told else monkeypatch.delenv(name, raising=False)
+    assert main(["--version"]) == 0
+    found = {name: os.environ[name] for name in names if name in os.environ}
+    assert found == ({told: "7"} if told else {"GOMP_SPINCOUNT": "5000"})
+
+
+def test_torch_is_loaded_after_that() -> None:
+    code = "import sys, linf_nodes.hosts.cli.main; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
