@@ -25,8 +25,13 @@ def choose_precision(task: Task, batch: Any, device: torch.device) -> str:
         buffer.copy_(before)
     half, single = seconds[torch.bfloat16], seconds[None]
     task.autocast = torch.bfloat16 if half < single else None
-    taken = "float32" if task.autocast is None else "bfloat16"
+    taken = precision_name(task.autocast)
     return f"bfloat16 takes {half:.3g} s a step, float32 {single:.3g} s: {taken} is taken"
+
+
+def precision_name(autocast: torch.dtype | None) -> str:
+    """ "bfloat16" or "float32"."""
+    return str(autocast or torch.float32).removeprefix("torch.")
 
 
 def _seconds(task: Task, batch: Any, device: torch.device) -> float:
