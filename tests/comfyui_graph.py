@@ -7,6 +7,7 @@ from typing import Any
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 UNRUN = {"MarkdownNote", "Note"}
 MUTED, BYPASSED = 2, 4
+_EXTRAS = ("control_after_generate", "image_upload", "video_upload")  # such inputs have two widgets
 
 
 def api_graph(saved: Mapping[str, Any], object_info: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -34,7 +35,7 @@ def _widgets(info: Mapping[str, Any], values: list[Any]) -> Iterator[tuple[str, 
                 if not (value := list(islice(rest, 1))):
                     return  # saved before this input was appended: it has its default
                 yield name, value[0]
-                if told.get("control_after_generate") or told.get("image_upload"):
+                if any(told.get(extra) for extra in _EXTRAS):
                     next(rest)
     left = list(rest)
     assert not left, f"{left} belong to no input"

@@ -238,8 +238,11 @@ def check_progress_moves_by_tile_with_a_picture() -> None:
     finally:
         comfy.utils.set_progress_bar_global_hook(None)
     expect([value for value, _, _ in clicked] == list(range(1, 17)), clicked)
-    kind, shown, size = clicked[0][2]
-    expect(kind == "JPEG" and size == 512 and shown.size == (30, 30) and shown.mode == "RGB")
+    (kind, first, size), (_, last, _) = clicked[0][2], clicked[-1][2]
+    expect(kind == "JPEG" and size == 512 and first.mode == "RGB")
+    expect(first.size == last.size == (120, 120), "the picture fills up")
+    box = (0, 0, 30, 30)
+    expect(first.crop(box).tobytes() == last.crop(box).tobytes() and first.tobytes() != last.tobytes())
     expect([value for value, _, _ in seen] == list(range(1, 9)), seen)
 
 

@@ -1,7 +1,8 @@
 """A real ComfyUI server with the pack in it, for tests: started, asked over HTTP, stopped.
 
 `COMFYUI_PATH` names a checkout of ComfyUI and `COMFYUI_PYTHON` the interpreter that has its requirements (this one by
-default). Nothing in the checkout is written: the server's pictures, models and packs lie in a folder of their own.
+default); or several of each, as PATH does, and every test of a server runs in all of them. Nothing in
+the checkouts is written: the server's pictures, models and packs lie in a folder of their own.
 """
 
 import json
@@ -23,11 +24,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
-CHECKOUT = os.environ.get("COMFYUI_PATH")
 START_SECONDS = 180.0
 RUN_SECONDS = 240.0
 
 Graph = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A checkout of ComfyUI, and the interpreter that has its requirements."""
+
+    checkout: str
+    python: str
+
+    def __str__(self) -> str:
+        return Path(self.checkout).name
+
+
+def _cores() -> list[Core]:
+    paths = [path for path in os.environ.get("COMFYUI_PATH", "").split(os.pathsep) if path]
+    pythons = os.environ.get("COMFYUI_PYTHON", sys.executable).split(os.pathsep)
+    return [Core(path, pythons[min(i, len(pythons) - 1)]) for i, path in enumerate(paths)]
+
+
+CORES = _cores()
 
 # A pack of two nodes that carry exact tensors in and out: LoadImage and SaveImage know 8 bits and three channels only.
 _PROBE = """
@@ -106,8 +126,10 @@ class Server:
         install: Callable[[Path], None],
         env: Mapping[str, str] | None = None,
         extra_models: Path | None = None,
+        core: Core | None = None,
     ) -> None:
         self.base = base
+        self.core = core or CORES[0]
         self.extra_models = extra_models
         self.env = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
         for name in ("custom_nodes/probe", "models", "input", "output", "user", "temp"):
@@ -119,16 +141,16 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        assert CHECKOUT
-        python = os.environ.get("COMFYUI_PYTHON", sys.executable)
-        command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
+        command = [self.core.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
         command += ["--base-directory", str(self.base), "--database-url", "sqlite:///:memory:"]
         if self.extra_models is not None:
             listed = self.base / "extra_model_paths.yaml"
             listed.write_text(f"tests:\n    linf: {self.extra_models}\n")
             command += ["--extra-model-paths-config", str(listed)]
         self._log = (self.base / "server.log").open("w")
-        self._process = subprocess.Popen(command, cwd=CHECKOUT, env=self.env, stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(
+            command, cwd=self.core.checkout, env=self.env, stdout=self._log, stderr=self._log
+        )
         self._wait_until_ready()
         return self
 

@@ -2,11 +2,9 @@
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -26,15 +24,14 @@ from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import ArrayLatent
 
 from . import tiny
-from .comfyui_server import shipped_files
+from .comfyui_server import CORES, Core, shipped_files
 from .models import RDN, make_model, picture
 
 ROOT = Path(__file__).parents[1]
 INSIDE = Path(__file__).parent / "comfyui_inside.py"
 CPU = torch.device("cpu")
-CHECKOUT = os.environ.get("COMFYUI_PATH")
 CHECKS = [d.name for d in ast.parse(INSIDE.read_text("utf-8")).body if isinstance(d, ast.FunctionDef)]
-CHECKS = [name for name in CHECKS if name.startswith("check_")] if CHECKOUT else ["every check, as one"]
+CHECKS = [name for name in CHECKS if name.startswith("check_")] if CORES else ["every check, as one"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -250,11 +247,11 @@ def test_what_ships_is_all_that_the_pack_imports() -> None:
     assert not kinds & {"tests", "training", "benchmarks", "docs", "recipes", "runs"}
 
 
-needs_comfyui = pytest.mark.skipif(not CHECKOUT, reason="COMFYUI_PATH names no checkout of ComfyUI")
+needs_comfyui = pytest.mark.skipif(not CORES, reason="COMFYUI_PATH names no checkout of ComfyUI")
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+@pytest.fixture(scope="module", params=CORES, ids=str)
+def answers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, str]:
     """Every check of comfyui_inside.py, run once in ComfyUI's interpreter over small models."""
     base = tmp_path_factory.mktemp("comfyui")
     folder = base / "models" / "linf"
@@ -264,10 +261,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     write_weights(folder / "loud.safetensors", _scaled(3e5))
     (base / "extra" / "sub").mkdir(parents=True)
     shutil.copy(folder / "tiny.safetensors", base / "extra" / "sub" / "elsewhere.safetensors")
-    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
-    done = subprocess.run(
-        [python, str(INSIDE), str(ROOT), str(base)], cwd=CHECKOUT, capture_output=True, text=True, timeout=500
-    )
+    core: Core = request.param
+    command = [core.python, str(INSIDE), str(ROOT), str(base)]
+    done = subprocess.run(command, cwd=core.checkout, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -1,6 +1,6 @@
 """The pack in a real ComfyUI server: every shipped graph runs, and what users complain about does not happen.
 
-Set `COMFYUI_PATH` to a checkout of ComfyUI (and `COMFYUI_PYTHON` to the interpreter that has its requirements).
+Set `COMFYUI_PATH` to a checkout of ComfyUI, or to several (and `COMFYUI_PYTHON`; see comfyui_server.py).
 """
 
 import json
@@ -25,28 +25,36 @@ from linf_nodes.workflow import Preset, parse_graph
 
 from .comfyui_graph import api_graph
 from .comfyui_memory import output, peak, window
-from .comfyui_server import CHECKOUT, ROOT, Graph, Refused, Server, as_clone, node
+from .comfyui_server import CORES, ROOT, Core, Graph, Refused, Server, as_clone, node
 from .comfyui_socket import Listener
 from .tiny import write_models
 from .wheel import build_wheel, pip
 
-if not CHECKOUT:  # CI has no ComfyUI: it is a test host and no part of this project
+if not CORES:  # CI has no ComfyUI: it is a test host and no part of this project
     pytest.skip("COMFYUI_PATH names no checkout of ComfyUI", allow_module_level=True)
 
+PHOTO = "linf-parrots.png"
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 
 
+@pytest.fixture(scope="module", params=CORES, ids=str)
+def core(request: pytest.FixtureRequest) -> Core:
+    found: Core = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The pack as a clone, with two tiny random models in `models/linf` and a small `example.png`."""
+def server(tmp_path_factory: pytest.TempPathFactory, core: Core) -> Iterator[Server]:
+    """The pack as a clone, with two tiny random models in `models/linf` and a small picture for the templates."""
     base = tmp_path_factory.mktemp("clone")
     for folder in ("models/linf", "custom_nodes", "elsewhere"):
         (base / folder).mkdir(parents=True)
     write_models(base / "models" / "linf")
     shutil.copy(base / "models" / "linf" / "tiny.safetensors", base / "elsewhere" / "distant.safetensors")
-    with Server(base, as_clone, extra_models=base / "elsewhere") as started:
-        _example_picture(base / "input" / "example.png")
-        yield started
+    server = Server(base, as_clone, extra_models=base / "elsewhere", core=core)
+    _small_picture(base / "input" / PHOTO)  # before the pack offers its own, which takes longer
+    with server:
+        yield server
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def tiny(server: Server) -> linf.catalogue.types.LinfModel:  # type: ignore[name
     return linf.load_model(str(server.base / "models" / "linf" / "tiny.safetensors"))
 
 
-def _example_picture(path: Path) -> None:
+def _small_picture(path: Path) -> None:
     """A piece of a photograph, half of it transparent: Load Image gives its inverted alpha as the mask."""
     picture = Image.open(ROOT / "docs" / "pictures" / "demo-lr.png").convert("RGB").crop((5, 3, 45, 40))
     alpha = np.full((37, 40), 255, np.uint8)
@@ -129,7 +137,7 @@ def test_help_locales_and_templates_are_served(server: Server) -> None:
         assert server.read(f"/api/workflow_templates/linf-nodes/{example}.jpg")[:2] == b"\xff\xd8"
 
 
-def test_pack_loads_as_an_installed_wheel(tmp_path: Path) -> None:
+def test_pack_loads_as_an_installed_wheel(tmp_path: Path, core: Core) -> None:
     site = tmp_path / "site"
     pip("install", "--no-index", "--target", str(site), str(build_wheel(tmp_path)), folder=tmp_path)
 
@@ -137,7 +145,7 @@ def test_pack_loads_as_an_installed_wheel(tmp_path: Path) -> None:
         (packs / "linf").mkdir()
         (packs / "linf" / "__init__.py").write_text("from linf_nodes.hosts.comfyui.pack import *\n")
 
-    with Server(tmp_path / "base", shim, {"PYTHONPATH": str(site)}) as server:
+    with Server(tmp_path / "base", shim, {"PYTHONPATH": str(site)}, core=core) as server:
         assert "IMPORT FAILED" not in server.log
         source = server.put_array(photograph(1, 12, 14, 3))
         server.run(upscaling(source, model="photo", scale=1.5))
@@ -155,15 +163,37 @@ def test_example_workflow_runs(server: Server, name: str) -> None:
     pictures = server.files(found)
     assert pictures, "a graph that shows nothing teaches nothing"
     for file in pictures:
-        assert np.asarray(Image.open(file)).std() > 5, "an empty picture"
+        if file.suffix == ".mp4":
+            assert file.stat().st_size > 5_000
+        else:
+            assert np.asarray(Image.open(file)).std() > 5, "an empty picture"
     assert server.run(graph).cached == set(graph), "a second run with nothing changed computes nothing"
+
+
+def test_pictures_of_the_templates_are_offered_and_nothing_is_replaced(server: Server) -> None:
+    shipped = ROOT / "example_workflows" / "input"
+    assert {file.name for file in shipped.iterdir()} <= {file.name for file in (server.base / "input").iterdir()}
+    video = "linf-parrots.mp4"
+    assert (server.base / "input" / video).read_bytes() == (shipped / video).read_bytes()
+    with Image.open(server.base / "input" / PHOTO) as kept:
+        assert kept.size == (40, 37)
+
+
+def test_the_full_chain_gives_the_picture_of_one_click(server: Server) -> None:
+    made = []
+    for name in ("one-click", "full-chain"):
+        saved = json.loads((ROOT / "example_workflows" / f"{name}.json").read_text("utf-8"))
+        files = server.files(server.run(api_graph(saved, server.get("/object_info"))))
+        made.append([np.asarray(Image.open(file)) for file in files if name in file.name])
+    ((one,), (chained,)) = made
+    assert np.array_equal(one, chained)
 
 
 def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path: Path) -> None:
     saved = json.loads((ROOT / "example_workflows" / "one-click.json").read_text("utf-8"))
     graph = api_graph(saved, server.get("/object_info"))
     (by_server,) = server.files(server.run(graph))
-    source = Image.open(server.base / "input" / "example.png").convert("RGB")
+    source = Image.open(server.base / "input" / PHOTO).convert("RGB")
     source.save(tmp_path / "in.png")
     Preset.of(parse_graph(graph)).apply(read_picture(tmp_path / "in.png"), tmp_path / "out.png")
     apart = np.abs(np.asarray(Image.open(by_server)).astype(int) - np.asarray(Image.open(tmp_path / "out.png")))
@@ -171,7 +201,7 @@ def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path:
 
 
 def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
-    source = node("LoadImage", image="example.png")
+    source = node("LoadImage", image=PHOTO)
     options = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}
     server.run(upscaling(source, **options, mask=["1", 1]))
     painted = server.array("out.npy")
@@ -489,7 +519,7 @@ def test_a_latent_survives_a_file(server: Server) -> None:
 
 
 def test_a_preset_that_was_saved_gives_the_same_picture(server: Server) -> None:
-    graph = upscaling(node("LoadImage", image="example.png"), scale=2.0, seed=8)
+    graph = upscaling(node("LoadImage", image=PHOTO), scale=2.0, seed=8)
     graph["5"] = node("LINFSavePreset", image=["3", 0], name="mine")
     server.run(graph)
     wanted = server.array("out.npy")

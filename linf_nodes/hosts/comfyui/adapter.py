@@ -34,7 +34,7 @@ def make_node(node: Node) -> type[Any]:
     def execute(cls: type[Any], **values: Any) -> Any:
         if node.id == idle.ID and (graph := idle.expanded(cls, node, values)) is not None:
             return io.NodeOutput(*graph["result"], expand=graph["expand"])
-        hidden = {i.name: getattr(cls.hidden, i.kind.lower()) for i in node.inputs if i.kind in HIDDEN}
+        hidden = {i.name: getattr(cls.hidden, i.kind.lower(), None) for i in node.inputs if i.kind in HIDDEN}
         results = run_node(node, values | hidden)
         return io.NodeOutput(*results, ui=special.ui_of(node, results))
 

@@ -8,7 +8,7 @@ from comfy_api.latest import ComfyExtension
 
 from ... import errors
 from ...pipeline.store import STORE
-from . import accounting, folders
+from . import accounting, folders, samples
 from .adapter import make_node
 from .host_nodes import every_node
 
@@ -23,6 +23,7 @@ for _error in (errors.LinfError, *errors.LinfError.__subclasses__()):
 
 folders.register()
 accounting.register()
+samples.offer()
 STORE.rest = mm.unet_offload_device()
 
 
