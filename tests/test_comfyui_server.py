@@ -21,7 +21,8 @@ from PIL import Image
 import linf_nodes as linf
 from linf_nodes.catalogue import NODES
 from linf_nodes.pictures import read_picture
-from linf_nodes.workflow import Preset, parse_graph
+from linf_nodes.workflow import Preset, parse_graph, read_graph
+from linf_nodes.workflow.library import bundled_presets
 
 from .comfyui_graph import api_graph
 from .comfyui_memory import output, peak, window
@@ -187,6 +188,20 @@ def test_the_full_chain_gives_the_picture_of_one_click(server: Server) -> None:
         made.append([np.asarray(Image.open(file)) for file in files if name in file.name])
     ((one,), (chained,)) = made
     assert np.array_equal(one, chained)
+
+
+@pytest.mark.parametrize(
+    "name", ["microscopy-nyquist", "photo-2x-faithful", "photo-4x-texture", "sharpen-then-upscale"]
+)
+def test_a_preset_gives_the_command_line_s_pixels(server: Server, tmp_path: Path, name: str) -> None:
+    """And napari gives those too: test_it_gives_what_the_command_line_gives."""
+    source = read_picture(ROOT / "docs" / "pictures" / "demo-lr.png")
+    Preset.of(read_graph(bundled_presets() / f"{name}.json")).apply(source, tmp_path / "out.png")
+    image = server.put_array(np.asarray(source.pixels, np.float32)[None])
+    preset = node("LINFRunPreset", image=["1", 0], preset=name)
+    server.run({"1": image, "2": preset, "3": node("ProbeKeep", image=["2", 0], file="preset.npy")})
+    (found,) = server.array("preset.npy").clip(0, 1)
+    assert np.array_equal(np.rint(found * 255), np.rint(read_picture(tmp_path / "out.png").pixels * 255))
 
 
 def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path: Path) -> None:
