@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed-$(EXTRAS)
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint generated bench clean
 
 help:
 	@echo "make demo    enlarge a small picture four times and compare: demo/"
 	@echo "make test    linters, types and tests"
 	@echo "make lint    linters and types alone"
+	@echo "make generated  what is written from the catalogue: tables, help pages, names, manifest, schema"
 	@echo "make bench   every script in benchmarks/"
 	@echo "make clean   delete .venv, demo/ and caches"
 
@@ -40,6 +41,15 @@ SCREEN := $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-sc
 
 test: lint
 	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest
+
+# Written beside its place first, so that a generator that fails leaves the old file.
+written = $(BIN)/python -m $(1) > $(2).new && mv $(2).new $(2) || { rm -f $(2).new; exit 1; }
+
+generated: $(STAMP)
+	$(call written,linf_nodes.catalogue.table,docs/nodes.md)
+	$(call written,linf_nodes.hosts.napari.manifest,plugin_manifest/napari.yaml)
+	$(BIN)/python -m linf_nodes.hosts.comfyui.texts
+	$(BIN)/python -m tests.test_comfyui_schema
 
 bench: $(STAMP)
 	@set -e; for script in benchmarks/*.py; do \

@@ -11,10 +11,15 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
-import linf_nodes
+import linf_nodes as linf
+from linf_nodes.catalogue import NODES
 
 from .wheel import build_wheel, pip
 
@@ -42,7 +47,7 @@ BELOW = {
     "hosts.comfyui": CORE,
     "hosts.napari": CORE,
 }
-FLOOR = {"", "errors", "atomic", "meant", "memory"}
+FLOOR = {"", "errors", "atomic", "meant", "memory", "version"}
 HOST_MODULES = {
     "comfy", "comfy_api", "comfy_execution", "folder_paths", "server",
     "napari", "npe2", "magicgui", "qtpy", "superqt", "PySide6", "PyQt5", "PyQt6",
@@ -99,10 +104,6 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_version_is_written_twice_and_the_same() -> None:
-    assert linf_nodes.__version__ == PROJECT["version"]
-
-
 def offenders(wrong: dict[Path, set[str]]) -> dict[str, list[str]]:
     return {relative(path): sorted(names) for path, names in wrong.items() if names}
 
@@ -138,7 +139,7 @@ def test_import_loads_no_torch_and_opens_no_file() -> None:
         sys.addaudithook(lambda event, args: seen.append((event, str(args[0]))) if event in events else None)
         import linf_nodes
         assert not {"torch", "numpy", "PIL"} & set(sys.modules)
-        assert all(event == "open" and path.endswith((".py", ".pyc")) for event, path in seen), seen
+        assert all(event == "open" and path.endswith((".py", ".pyc", ".pyi")) for event, path in seen), seen
         import linf_nodes.pictures
         assert "torch" not in sys.modules
         """
@@ -194,14 +195,50 @@ def test_bundled_models_have_cards_and_stay_small() -> None:
         assert found.card["calibration"].keys() == {"2", "3", "4"}
 
 
+def snippet_of(page: str) -> CodeType:
+    found = re.search(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    assert found
+    return compile(found.group(1), page, "exec")
+
+
 @needs_weights
 def test_readme_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert found
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     monkeypatch.chdir(tmp_path)
-    exec(compile(found.group(1), "README.md", "exec"), {"__name__": "readme"})
+    exec(snippet_of("README.md"), {"__name__": "readme"})
     assert any(tmp_path.glob("*.png")), "the snippet writes a picture"
+
+
+@needs_weights
+def test_snippet_of_stacks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile.imwrite(tmp_path / "cells.ome.tif", np.full((4, 66, 66), 7, np.uint16), metadata={"axes": "ZYX"})
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, Any] = {}
+    exec(snippet_of("docs/stacks.md"), made)
+    assert made["plane"].shape == made["lazy"].shape[1:] == (2048, 2048)
+    assert made["plane"].dtype == np.uint16
+
+
+def test_public_names_are_typed_and_there() -> None:
+    """What `__init__.pyi` promises."""
+    assert {"load_model", "upscale", "Volume", "open_stack", "Settings", "write_ome_zarr"} <= set(linf.__all__)
+    for name in linf.__all__:
+        assert getattr(linf, name) is not None, name
+    assert linf.__version__ == PROJECT["version"]
+    assert {"upscale", "compose", "load_model"} <= {node.name for node in NODES.values()} & set(linf.__all__)
+    with pytest.raises(AttributeError, match="upscail"):
+        _ = linf.upscail  # type: ignore[attr-defined]
+
+
+def test_an_installed_package_s_types_are_seen(wheel: Path, tmp_path: Path) -> None:
+    pip("install", "--no-index", "--target", str(tmp_path / "site"), str(wheel), folder=tmp_path)
+    asked = "import linf_nodes as linf\nreveal_type(linf.upscale)\nreveal_type(linf.open_stack)\n"
+    (tmp_path / "asked.py").write_text(asked)
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--ignore-missing-imports", "asked.py"]
+    env = {**os.environ, "MYPYPATH": str(tmp_path / "site")}
+    said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True).stdout
+    for part in ("scale: float", "-> torch._tensor.Tensor", "path: str | os.PathLike[str]"):
+        assert part in said, said
 
 
 def bare(requirement: str) -> str:

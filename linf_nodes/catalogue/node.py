@@ -7,11 +7,13 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import BadValue
 from ..meant import meant
 from .types import Socket
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 REQUIRED = inspect.Parameter.empty
 PROGRESS = "progress"
@@ -137,10 +139,10 @@ _KINDS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
 
 def node(
     title: str, outputs: tuple[str, ...], category: str = "LINF", aliases: tuple[str, ...] = ()
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Function], Function]:
     """Register a function as a node: its signature is the schema, its Parameters section and types the help."""
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: Function) -> Function:
         described = describe(function, title, outputs, category, aliases)
         NODES[described.id] = described
         return function

@@ -18,6 +18,11 @@ from .schema import node_fields, output_fields, visible
 MARK = "\n## Inputs and outputs\n"  # a help page's own text ends here
 
 
+def begun(node: Node) -> str:
+    """The text of a new node's help page, for somebody to go on with."""
+    return f"# {node.title}\n\n{node.description}\n"
+
+
 def help_page(node: Node, page: str) -> str:
     """A help page with its table as the catalogue has it now."""
     outputs = ", ".join(f"**{fields['display_name']}** ({kind})" for kind, fields in output_fields(node)) or "none"
@@ -41,10 +46,11 @@ def _names(node: Node) -> dict[str, Any]:
 
 
 def write(root: Path) -> None:
-    """Bring `web/docs` and `locales/en` of a checkout up to date."""
+    """Bring `web/docs` and `locales/en` of a checkout up to date; a new node's page begins with what its code says."""
     for node in every_node():
         page = root / "web" / "docs" / f"{node.id}.md"
-        _write(page, help_page(node, page.read_text("utf-8")))
+        page.parent.mkdir(parents=True, exist_ok=True)
+        _write(page, help_page(node, page.read_text("utf-8") if page.is_file() else begun(node)))
     _write(root / "locales" / "en" / "nodeDefs.json", json.dumps(english(), indent=2, ensure_ascii=False) + "\n")
 
 
