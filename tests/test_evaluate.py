@@ -22,6 +22,7 @@ from linf_nodes.evaluation.evaluate import Settings, default_shave, evaluate
 from linf_nodes.evaluation.histogram import Histogram
 from linf_nodes.evaluation.metrics import diversity, grid_energy, lr_psnr, psnr, quantised, ssim
 from linf_nodes.evaluation.pairs import Example, Pair, pairs, read_pair
+from linf_nodes.evaluation.stamp import phases, strength
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.models.checkpoint import read_weights, weights_hash, write_card, write_weights
 from linf_nodes.pictures import read_picture
@@ -334,6 +335,9 @@ def test_the_report_holds_what_the_pictures_say(model: LinfModel, folder: Path) 
     assert found["inf_percent"] == 0
     for name in ("psnr", "ssim", "lr_psnr", "diversity", "grid_energy", "inf_percent"):
         assert report["mean"][name] == pytest.approx((report["images"][0][name] + found[name]) / 2)
+    originals = [phases(read_pair(file, 2).hr, 3) for file in files]
+    assert report["stamp"]["original"] == pytest.approx(strength(originals))
+    assert report["stamp"]["picture"] > 0
     assert [point["temperature"] for point in report["sweep"]] == [0, 0.5]
     assert report["sweep"][1]["psnr"] == report["mean"]["psnr"]
     assert report["sweep"][0]["psnr"] > report["sweep"][1]["psnr"]

@@ -18,6 +18,7 @@ from linf_nodes.evaluation.lpips import Lpips
 from linf_nodes.evaluation.metrics import diversity, grid_energy, inf_share, lr_psnr, luma, psnr, quantised, ssim
 from linf_nodes.evaluation.pairs import pairs, read_pair
 from linf_nodes.evaluation.resize import bicubic
+from linf_nodes.evaluation.stamp import phases, strength
 
 from .models import picture
 
@@ -213,3 +214,33 @@ def test_lpips_says_what_is_too_small(shared: Path, network: str, least: int) ->
     assert measure(a, b) > 0
     with pytest.raises(BadShape, match=f"at least {least} pixels"):
         measure(a[:, 1:], b[:, 1:])
+
+
+def test_a_stamp_is_found_at_any_place_of_the_picture() -> None:
+    stamp = torch.zeros(3, 3)
+    stamp[1, 2] = 9 / 219  # studio range: Y changes by 9 levels
+    apart = stamp * 219 - 1
+    smooth = (torch.linspace(0.2, 0.8, 60)[:, None] + torch.linspace(0, 0.1, 51)).expand(3, -1, -1)
+    found = phases(smooth + stamp.repeat(20, 17), 3)
+    assert found is not None
+    assert torch.allclose(found, apart.double(), atol=0.2)
+    assert strength([found, found]) == pytest.approx(float(found.square().mean().sqrt()))
+    assert strength([found, -found]) == pytest.approx(0, abs=1e-12)
+    clean = phases(smooth, 3)
+    assert clean is not None
+    assert clean.abs().max() < 0.15
+
+
+def test_a_stamp_is_sought_where_the_picture_is_quiet() -> None:
+    stamped = torch.full((3, 60, 60), 0.5)
+    stamped[:, :, 30:] += 0.2 * torch.rand(1, 60, 30, generator=torch.Generator().manual_seed(1)) - 0.1
+    loud = stamped.clone()
+    stamped[:, 1::3, 1:27:3] += 8 / 255
+    quiet, other = phases(stamped, 3), phases(loud, 3)
+    assert quiet is not None
+    assert other is not None
+    assert quiet[1, 1] > 4
+    assert other.abs().max() < 0.5
+    assert phases(stamped[:, :11], 3) is None
+    assert phases(stamped, 1) is None
+    assert strength([None]) is None

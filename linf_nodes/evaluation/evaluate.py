@@ -18,6 +18,7 @@ from .lpips import Lpips
 from .metrics import Protocol, diversity, grid_energy, inf_share, lr_psnr, psnr, ssim
 from .pairs import Example, Pair, read_pair
 from .resize import bicubic
+from .stamp import phases, strength
 
 Report = dict[str, Any]
 Progress = Callable[[int, int, Any], None]
@@ -84,14 +85,15 @@ def evaluate(
         raise BadValue("There is no picture to measure: give a folder that holds some.")
     run = _Run(model, settings, lpips)
     start = time.perf_counter()
-    images, calibrations, sweeps = [], [], []
+    images, calibrations, sweeps, stamps = [], [], [], []
     for done, pair in enumerate(pairs):
         if progress is not None:
             progress(done, len(pairs), None)
-        image, calibration, sweep = run.measure(pair)
+        image, calibration, sweep, stamp = run.measure(pair)
         images.append(image)
         calibrations.append(calibration)
         sweeps.append(sweep)
+        stamps.append(stamp)
     if progress is not None:
         progress(len(pairs), len(pairs), None)
     found = Calibration.merged(calibrations).report(model.factors(settings.scale))
@@ -101,6 +103,7 @@ def evaluate(
         "count": len(images),
         "mean": means(images),
         "bicubic": means([image["bicubic"] for image in images]),
+        "stamp": dict(zip(("picture", "original"), map(strength, zip(*stamps, strict=True)), strict=True)),
         "sweep": [{"temperature": t, **means([s[i] for s in sweeps])} for i, t in enumerate(settings.sweep)],
         "calibration": {"scale": settings.scale, **found, "split": split(calibrations)},
         "images": images,
@@ -154,14 +157,14 @@ class _Run:
             "precision": str(self.model.dtype).removeprefix("torch."),
         }
 
-    def measure(self, pair: Pair) -> tuple[Report, Calibration, list[Report]]:
-        """The picture's entry, its calibration, and its measures along the sweep."""
+    def measure(self, pair: Pair) -> tuple[Report, Calibration, list[Report], tuple[Tensor | None, Tensor | None]]:
+        """The picture's entry, its calibration, its measures along the sweep, and its and the original's phases."""
         start = time.perf_counter()
         example = read_pair(pair, self.settings.scale, self.settings.stretch)
         grid = Grid(example.lr_size, example.hr_size, self.model.patch)
         seeds = [self.settings.seed + k for k in range(self.settings.samples if self.diverse else 1)]
         found = enlarge(self.model, example, latents_of(self.model, grid, seeds, self.learned), self.settings.tile)
-        amount = self.amount
+        amount, patch = self.amount, self.model.patch
         entry = {
             "name": example.name,
             "lr_size": list(example.lr_size),
@@ -174,7 +177,7 @@ class _Run:
         }
         sweep = [self._scores(found.picture(t), example) for t in self.settings.sweep]
         entry["seconds"] = round(time.perf_counter() - start, 3)
-        return entry, found.calibration, sweep
+        return entry, found.calibration, sweep, (phases(found.picture(amount), patch), phases(example.hr, patch))
 
     def _likeness(self, picture: Tensor, example: Example) -> Report:
         how = (self.settings.protocol, self.shave)

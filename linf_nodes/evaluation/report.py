@@ -28,6 +28,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         swept = [c for c in columns if c in report["sweep"][0]]
         lines = [[f"{point['temperature']:g}", *_cells(point, swept)] for point in report["sweep"]]
         parts.append(_table([["temperature", *(_COLUMNS[c][0] for c in swept)], *lines]))
+    if report["stamp"]["picture"] is not None:
+        parts.append(_stamp(report["stamp"]))
     return "\n\n".join([*parts, _calibration(report["calibration"])])
 
 
@@ -41,6 +43,13 @@ def _title(report: Mapping[str, Any]) -> str:
     return (
         f"{report['model']} x{report['scale']:g}, {amount}: {count}, {where}, "
         f"shave {report['shave']}{network}, LR {report['lr']}"
+    )
+
+
+def _stamp(found: Mapping[str, Any]) -> str:
+    return (
+        f"Pattern fixed to the grid of patches: {_number(found['picture'], 3)} grey levels, "
+        f"original {_number(found['original'], 3)}."
     )
 
 
