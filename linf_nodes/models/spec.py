@@ -108,7 +108,7 @@ ENCODERS: Mapping[str, _Entry] = {
 }
 
 PRIORS: Mapping[str, _Entry] = {
-    "unet": (UNetPrior, _same("in_chans", "depth", "dim", "bilinear", "inputs"), {}),
+    "unet": (UNetPrior, _same("in_chans", "depth", "dim", "bilinear", "inputs", "centred"), {}),
     "edsr-baseline-latent": (EDSRPrior, _same("in_chans", "n_resblocks", "dim", "res_scale", "inputs"), {}),
     "swin_latent": (SwinPrior, _same("in_chans", "embed_dim", "depths", "num_heads", "window_size", "inputs"), {}),
 }

@@ -8,6 +8,8 @@ from ..errors import BadShape
 from .dense_block import SLOPE, DenseBlock
 from .latent_front import LatentPrior, LatentWindow, lerp_axis
 
+SQUARE = 7
+
 
 class DoubleConv(nn.Module):
     """Twice: convolve 3x3, normalise, LeakyReLU."""
@@ -75,14 +77,23 @@ class UNetPrior(LatentPrior):
     A map with a side below 2 ** depth, on which the published network fails, is embedded, filled up to
     2 ** depth by repeating its last row and column, and cropped after.
     A window starts on a multiple of 2 ** depth, so that both maps are pooled in the same squares.
+
+    Ours alone: `centred` takes from each learned latent the mean of the `SQUARE` x `SQUARE` around it. True latents are
+    zero on average in any neighbourhood; what a prior prints on every patch is not, and cannot be learned then.
     """
 
     def __init__(
-        self, in_chans: int, depth: int = 3, dim: int = 64, bilinear: bool = True, inputs: str = "both"
+        self,
+        in_chans: int,
+        depth: int = 3,
+        dim: int = 64,
+        bilinear: bool = True,
+        inputs: str = "both",
+        centred: bool = False,
     ) -> None:
         super().__init__(in_chans, dim // 2, inputs)
         self.align = 2**depth
-        self.bilinear = bilinear
+        self.bilinear, self.centred = bilinear, centred
         halved = 2 if bilinear else 1
         widths = [dim * 2**level for level in range(depth)]
         self.inc = DoubleConv(dim, dim, dim)
@@ -103,7 +114,7 @@ class UNetPrior(LatentPrior):
                 low, high = (low - DoubleConv.reach - taps) // 2, (high + DoubleConv.reach) // 2 + taps
             for _ in self.down_layers:
                 low, high = 2 * (low - DoubleConv.reach), 2 * (high + DoubleConv.reach) + 1
-            around = DoubleConv.reach + DenseBlock.reach
+            around = DoubleConv.reach + DenseBlock.reach + (SQUARE // 2 if self.centred else 0)
             worst = max(worst, pixel - low + around, high - pixel + around)
         return worst
 
@@ -117,7 +128,10 @@ class UNetPrior(LatentPrior):
             step = 2 ** len(maps)
             y = up(y, maps.pop(), _divide(window.origin, step), _divide(size, step))
         out: Tensor = self.outc(y)
-        return out[..., : embedding.shape[-2], : embedding.shape[-1]]
+        out = out[..., : embedding.shape[-2], : embedding.shape[-1]]
+        if self.centred:
+            out = out - F.avg_pool2d(out, SQUARE, 1, SQUARE // 2, count_include_pad=False)
+        return out
 
     def _fill(self, y: Tensor, window: LatentWindow) -> tuple[Tensor, tuple[int, int]]:
         """Fill up a map that is too small as a whole; return it with the whole's new size."""
