@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 HALOS = {"encoder": (8, 16, 24, 32, 48), "prior": (8, 16, 24, 32, 48, 64)}
-ENCODERS = {"EDSR-baseline": "edsr-baseline", "RDN B": "rdn", "RRDB": "rrdb", "SwinIR": "swinir", "SMFANet": "smfanet"}
+ENCODERS = {
+    "EDSR-baseline": "edsr-baseline",
+    "RDN B": "rdn",
+    "RRDB": "rrdb",
+    "SwinIR": "swinir",
+    "SMFANet": "smfanet",
+    "SPAN": "span",
+}
 PRIORS = {"U-Net": "unet", "EDSR latent": "edsr-baseline-latent", "Swin latent": "swin_latent"}
 
 

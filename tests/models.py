@@ -18,6 +18,7 @@ SWINIR = {
     "args": {"img_size": 16, "embed_dim": 24, "depths": [2, 2], "num_heads": [2, 3], "window_size": 8},
 }
 SMFANET = {"name": "smfanet", "args": {"dim": 8, "n_blocks": 3}}
+SPAN = {"name": "span", "args": {"dim": 8, "n_blocks": 2}}
 PRIORS = {
     "unet": {"depth": 3, "dim": 8},
     "edsr-baseline-latent": {"n_resblocks": 2, "dim": 8},

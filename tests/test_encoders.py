@@ -1,6 +1,7 @@
 """The encoders against the published numbers, their own receptive fields and their parameter counts."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 
 from linf_nodes.errors import BadShape, UnsupportedWeights
 from linf_nodes.evaluation.recipe import draw_state_dict
+from linf_nodes.models.checkpoint import Weights, build
 from linf_nodes.models.deduce import deduce_linf
 from linf_nodes.models.rdn import RDN
 from linf_nodes.models.rrdb import RRDB
 from linf_nodes.models.smfanet import SMFANet
+from linf_nodes.models.span import SPAN
 from linf_nodes.models.spec import Spec, build_linf
 from linf_nodes.models.swinir import SwinIR
 
@@ -41,7 +44,7 @@ def make_encoder(spec: dict[str, Any]) -> nn.Module:
 def small_encoders() -> list[nn.Module]:
     torch.manual_seed(0)
     swinir = SwinIR(embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_size=4, img_size=8)
-    return [RRDB(nf=8, nb=1, gc=4).eval(), swinir.eval()]
+    return [RRDB(nf=8, nb=1, gc=4).eval(), swinir.eval(), SPAN(dim=8, n_blocks=2).eval()]
 
 
 @needs_golden
@@ -87,8 +90,8 @@ def test_the_recipe_refuses_a_wrong_checksum() -> None:
 
 @pytest.mark.parametrize(
     ("encoder", "count"),
-    [(RDN, 21_973_952), (RRDB, 16_697_987), (SwinIR, 11_603_044), (SMFANet, 182_016)],
-    ids=["rdn", "rrdb", "swinir", "smfanet"],
+    [(RDN, 21_973_952), (RRDB, 16_697_987), (SwinIR, 11_603_044), (SMFANet, 182_016), (SPAN, 138_544)],
+    ids=["rdn", "rrdb", "swinir", "smfanet", "span"],
 )
 def test_full_size_parameter_counts(encoder: type[nn.Module], count: int) -> None:
     with torch.device("meta"):
@@ -138,8 +141,9 @@ def test_nothing_outside_smfanet_s_reach_matters() -> None:
         assert not torch.equal(encoder(near)[0, :, at, at], whole)
 
 
-def test_smfanet_takes_any_size_and_batch_and_learns() -> None:
-    encoder = smfanet().train()
+@pytest.mark.parametrize("make", [smfanet, lambda: small_encoders()[2]], ids=["smfanet", "span"])
+def test_an_encoder_takes_any_size_and_batch_and_learns(make: Callable[[], nn.Module]) -> None:
+    encoder = make().train()
     x = torch.rand(2, 3, 13, 21, generator=torch.Generator().manual_seed(1), requires_grad=True)
     features = encoder(x)
     assert features.shape == (2, 8, 13, 21)
@@ -150,10 +154,28 @@ def test_smfanet_takes_any_size_and_batch_and_learns() -> None:
     assert (half - features).abs().max() < 0.05 * features.abs().max()
 
 
-def test_smfanet_is_told_by_its_tensors() -> None:
-    linf = Spec("linf-patch", {"patch_size": 3, "encoder_spec": {"name": "smfanet", "args": {"dim": 8, "n_blocks": 2}}})
-    found = deduce_linf(build_linf(linf).state_dict()).args["encoder_spec"]
-    assert found == {"name": "smfanet", "args": {"dim": 8, "n_blocks": 2, "ffn_scale": 2.0}}
+@pytest.mark.parametrize(("name", "rest"), [("smfanet", {"ffn_scale": 2.0}), ("span", {})])
+def test_an_encoder_is_told_by_its_tensors(name: str, rest: dict[str, float]) -> None:
+    encoder = {"name": name, "args": {"dim": 8, "n_blocks": 2, **rest}}
+    linf = build_linf(Spec("linf-patch", {"patch_size": 3, "encoder_spec": encoder}))
+    spec = deduce_linf(linf.state_dict())
+    assert spec.args["encoder_spec"] == encoder
+    again = build(Weights(spec, linf.state_dict(), None, {}))[0]
+    x = torch.rand(1, 3, 11, 9, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(again.encode(x), linf.eval().encode(x))
+
+
+def test_span_s_block_gates_itself() -> None:
+    torch.manual_seed(0)
+    block = SPAN(dim=4, n_blocks=1).blocks[0]
+    x = torch.randn(1, 4, 6, 5)
+    silu = [torch.zeros(()), torch.zeros(())]
+    silu[0] = (y := block.convs[0](x)) / (1 + (-y).exp())
+    silu[1] = (y := block.convs[1](silu[0])) / (1 + (-y).exp())
+    h = block.convs[2](silu[1])
+    out, first = block(x)
+    torch.testing.assert_close(out, 0.5 * (x + h) * torch.tanh(h / 2))  # odd about zero: strong answers of any sign count
+    torch.testing.assert_close(first, silu[0])
 
 
 @pytest.mark.parametrize("encoder", [*small_encoders(), smfanet()], ids=lambda m: type(m).__name__)

@@ -20,7 +20,7 @@ from linf_nodes.pipeline.render import Amount, check_mask, plan_for, stream
 from linf_nodes.pipeline.size import scaled_size
 from linf_nodes.pipeline.upscale import upscale
 
-from .models import EDSR, RDN, RRDB, SMFANET, SWINIR, enlarge, make_model, picture
+from .models import EDSR, RDN, RRDB, SMFANET, SPAN, SWINIR, enlarge, make_model, picture
 
 SCALES = [1.7, 2, 2.37, math.pi, 4, 8, (2, 3.3)]
 
@@ -28,8 +28,11 @@ SCALES = [1.7, 2, 2.37, math.pi, 4, 8, (2, 3.3)]
 @pytest.mark.parametrize("scale", SCALES, ids=str)
 @pytest.mark.parametrize("patch", [1, 3])
 @pytest.mark.parametrize("tile", [9, 16])
-def test_tiles_change_nothing_with_edsr(scale: float, patch: int, tile: int) -> None:
-    model, image = make_model(EDSR, patch), picture(29, 23)
+@pytest.mark.parametrize("encoder", [EDSR, SPAN], ids=["edsr", "span"])
+def test_tiles_change_nothing_with_plain_encoders(
+    encoder: dict[str, object], scale: float, patch: int, tile: int
+) -> None:
+    model, image = make_model(encoder, patch), picture(29, 23)
     size = scaled_size((29, 23), scale)
     whole = enlarge(model, image, size)
     assert whole.shape == (1, 3, *size)

@@ -14,7 +14,7 @@ from .spec import Spec, build_linf, build_prior
 from .weights import Weights
 from .window_attention import SwinBlock, relative_position_index
 
-_COUNTS = {"n_resblocks", "nb", "flow_layers", "num_layer", "depth", "depths"}
+_COUNTS = {"n_resblocks", "nb", "n_blocks", "flow_layers", "num_layer", "depth", "depths"}
 _DEFAULTS = {"patch_size": 1, "depth": 0, "window_size": 8, "img_size": 48}
 _SHOWN = 3
 

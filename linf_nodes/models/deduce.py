@@ -106,6 +106,8 @@ def _deduce_encoder(state: State) -> Spec:
         return Spec("swinir", _swinir(state))
     if "feats.0.smfa.const" in state:
         return Spec("smfanet", _smfanet(state))
+    if "blocks.0.convs.0.weight" in state and "fuse.weight" in state:
+        return Spec("span", {"dim": _side(state, "head.weight"), "n_blocks": _count(state, r"blocks\.(\d+)\.")})
     if "head.0.weight" in state and not any("conv_du." in name for name in state):  # conv_du: RCAN
         return _edsr(state)
     names = ", ".join(list(state)[:4]) or "no tensor at all"

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_RGB_MEAN = (0.4488, 0.4371, 0.4040)
+RGB_MEAN = (0.4488, 0.4371, 0.4040)
 
 
 class MeanShift(nn.Conv2d):
@@ -14,7 +14,7 @@ class MeanShift(nn.Conv2d):
         self.requires_grad_(False)
         with torch.no_grad():
             self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
-            self.bias.copy_(sign * torch.tensor(_RGB_MEAN))  # type: ignore[union-attr]
+            self.bias.copy_(sign * torch.tensor(RGB_MEAN))  # type: ignore[union-attr]
 
 
 class ResBlock(nn.Module):

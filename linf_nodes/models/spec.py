@@ -14,6 +14,7 @@ from .linf import LINF
 from .rdn import RDN
 from .rrdb import RRDB
 from .smfanet import SMFANet
+from .span import SPAN
 from .swin_prior import SwinPrior
 from .swinir import SwinIR
 from .unet import UNetPrior
@@ -105,6 +106,7 @@ ENCODERS: Mapping[str, _Entry] = {
     "rrdb": (RRDB, _same("nf", "nb", "gc"), {}),
     "swinir": (SwinIR, _SWINIR, {}),
     "smfanet": (SMFANet, _same("dim", "n_blocks", "ffn_scale"), {}),
+    "span": (SPAN, _same("dim", "n_blocks"), {}),
 }
 
 PRIORS: Mapping[str, _Entry] = {
