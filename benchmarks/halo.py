@@ -56,7 +56,6 @@ def networks(encoder: str, prior: str | None) -> Iterator[tuple[str, Any]]:
 def encoder_row(name: str, side: int) -> list[str]:
     import torch
 
-    from linf_nodes.pipeline import model as models
     from linf_nodes.pipeline.blocks import Block, Span
     from linf_nodes.pipeline.grid import Grid
     from linf_nodes.pipeline.scene import Scene
@@ -68,13 +67,13 @@ def encoder_row(name: str, side: int) -> list[str]:
     middle = grid.patches[0] // 2
     block = Block(Span(middle - 5, middle + 5), Span(middle - 5, middle + 5))
     for draw, net in networks(ENCODERS[name], None):
-        encoder = type(net.linf.encoder)
+        encoder = net.linf.encoder
         rows.append(f"| {name}, {draw} |")
         with torch.inference_mode():
-            models._MEASURED_HALO[encoder] = side  # type: ignore[index]
+            encoder.halo = side
             whole = mean(Scene(net, picture, grid), block)
             for halo in HALOS["encoder"]:
-                models._MEASURED_HALO[encoder] = halo  # type: ignore[index]
+                encoder.halo = halo
                 rows[-1] += f" {float((mean(Scene(net, picture, grid), block) - whole).abs().max()):.1e} |"
     return rows
 

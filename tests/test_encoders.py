@@ -61,7 +61,7 @@ def test_features_are_the_published_ones(case: str) -> None:
     encoder.load_state_dict(weights, strict=True)
     x = tensors.get("in.net_in", tensors["in.lr"])
     if isinstance(encoder, SwinIR):
-        x = encoder.pad_to_window(x)
+        x = encoder.padded(x)
     with torch.no_grad():
         feat = encoder(x)
     expected = tensors["tap.feat"]
@@ -174,7 +174,7 @@ def test_span_s_block_gates_itself() -> None:
     silu[1] = (y := block.convs[1](silu[0])) / (1 + (-y).exp())
     h = block.convs[2](silu[1])
     out, first = block(x)
-    torch.testing.assert_close(out, 0.5 * (x + h) * torch.tanh(h / 2))  # odd about zero: strong answers of any sign count
+    torch.testing.assert_close(out, 0.5 * (x + h) * torch.tanh(h / 2))  # strong answers of any sign count
     torch.testing.assert_close(first, silu[0])
 
 
@@ -197,7 +197,7 @@ def test_swinir_refuses_and_pads_odd_sizes() -> None:
     with pytest.raises(BadShape, match="9 x 8"):
         encoder(torch.zeros(1, 3, 9, 8))
     x = torch.arange(27.0).view(1, 3, 1, 9).expand(1, 3, 1, 9)
-    padded = encoder.pad_to_window(x)
+    padded = encoder.padded(x)
     assert padded.shape == (1, 3, 4, 12)
     assert torch.equal(padded[..., 9:], x[..., [7, 6, 5]].expand(1, 3, 4, 3))
 

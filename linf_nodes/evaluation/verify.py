@@ -15,7 +15,6 @@ from ..errors import BadValue, LinfError, UnsupportedWeights
 from ..models.flow import Condition
 from ..models.linf import LINF
 from ..models.spec import Spec, build_linf, build_prior
-from ..models.swinir import SwinIR
 from ..pipeline.scene import fold, unfold
 from .official import official_base, official_corners, official_initial_residual, pad_symmetric
 from .recipe import draw_state_dict
@@ -93,9 +92,7 @@ class _Drive:
         self.coord = coord.reshape(-1, 2)
         self.window = int(case.meta.get("window", 0))
         self.picture = pad_symmetric(tensors["in.lr"], self.window) if self.window else tensors["in.lr"]
-        encoder = self.net.encoder
-        seen = encoder.pad_to_window(self.picture) if isinstance(encoder, SwinIR) else self.picture
-        features = self.net.encode(seen)
+        features = self.net.encode(self.net.encoder.padded(self.picture))
         size = (features.shape[-2], features.shape[-1])
         corners = official_corners(self.coord, size)
         cell = tensors.get("in.cell_eff", tensors["in.cell"])

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .contract import Encoder
+
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 
 
@@ -34,7 +36,7 @@ class ResBlock(nn.Module):
         return torch.add(x, y, alpha=self.res_scale, out=None if torch.is_grad_enabled() else y)
 
 
-class EDSR(nn.Module):
+class EDSR(Encoder):
     """Features `[b, n_feats, h, w]` of a normalised picture `[b, 3, h, w]`.
 
     Parameters
@@ -43,12 +45,12 @@ class EDSR(nn.Module):
         16, 64, 1 is "EDSR-baseline"; 32, 256, 0.1 is "EDSR".
     """
 
-    align = 1
+    copies = 5
 
     def __init__(self, n_resblocks: int = 16, n_feats: int = 64, res_scale: float = 1.0):
         super().__init__()
         self.out_dim, self.res_scale = n_feats, res_scale
-        self.receptive_field = 2 * n_resblocks + 2
+        self.receptive_field = self.halo = 2 * n_resblocks + 2
         self.sub_mean, self.add_mean = MeanShift(-1), MeanShift(1)
         self.head = nn.Sequential(nn.Conv2d(3, n_feats, 3, padding=1))
         blocks: list[nn.Module] = [ResBlock(n_feats, res_scale) for _ in range(n_resblocks)]

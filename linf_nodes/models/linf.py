@@ -2,27 +2,13 @@
 
 import math
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from .contract import Encoder
 from .flow import AffineFlow
 from .fourier import Corners, Workspace, fourier_features, nearest
-
-
-class Encoder(Protocol):
-    """What LINF asks of an encoder.
-
-    `out_dim` channels come out; a feature depends on at most `receptive_field` LR pixels to each side; the picture's
-    sides must be multiples of `align`.
-    """
-
-    out_dim: int
-    receptive_field: int
-    align: int
-
-    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class LINF(nn.Module):
@@ -79,7 +65,8 @@ class LINF(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Features `[b, c, h, w]` of a picture `[b, 3, h, w]` in [-1, 1]."""
-        return self.encoder(x)
+        features: Tensor = self.encoder(x)
+        return features
 
     def fields(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
         """Amplitudes and frequencies `[b * cells, 2 * hidden]` of the LR cells in `part` (rows, columns) (eq. 6)."""

@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from .contract import Encoder
+
 # Number of blocks D, convolutions per block C, growth G.
 CONFIGS = {"A": (20, 6, 32), "B": (16, 8, 64)}
 
@@ -33,10 +35,11 @@ class ResidualDenseBlock(nn.Module):
         return y
 
 
-class RDN(nn.Module):
+class RDN(Encoder):
     """Normalised LR picture b 3 h w -> features b G0 h w."""
 
-    align = 1
+    halo = 32
+    copies = 48
 
     def __init__(self, G0: int = 64, kernel_size: int = 3, config: Literal["A", "B"] = "B") -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from .contract import Encoder
 from .dense_block import DenseBlock
 
 
@@ -29,18 +30,20 @@ class RRDBlock(nn.Module):
         return y
 
 
-class RRDB(nn.Module):
+class RRDB(Encoder):
     """Normalised LR picture b 3 h w -> features b nf h w.
 
     upconv1, upconv2, HRconv and conv_last belong to the x4 tail of the published network: they are
     carried so that its state dicts load strictly, and are never run.
     """
 
-    align = 1
+    halo = 48
+    copies = 9
 
     def __init__(self, nf: int = 64, nb: int = 23, gc: int = 32) -> None:
         super().__init__()
         self.out_dim = nf
+        self.receptive_field = 2 + nb * 3 * DenseBlock.reach
         self.conv_first = nn.Conv2d(3, nf, 3, padding=1)
         self.RRDB_trunk = nn.Sequential(*(RRDBlock(nf, gc) for _ in range(nb)))
         self.trunk_conv = nn.Conv2d(nf, nf, 3, padding=1)
@@ -48,11 +51,6 @@ class RRDB(nn.Module):
         self.upconv2 = nn.Conv2d(nf, nf, 3, padding=1)
         self.HRconv = nn.Conv2d(nf, nf, 3, padding=1)
         self.conv_last = nn.Conv2d(nf, 3, 3, padding=1)
-
-    @property
-    def receptive_field(self) -> int:
-        """LR pixels to each side that one feature depends on."""
-        return 2 + len(self.RRDB_trunk) * 3 * DenseBlock.reach
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.conv_first(x)

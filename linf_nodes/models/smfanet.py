@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .contract import Encoder
+
 SQUARE = 8
 
 
@@ -78,7 +80,7 @@ class Block(nn.Module):
         return x + y
 
 
-class SMFANet(nn.Module):
+class SMFANet(Encoder):
     """Features `[b, dim, h, w]` of a normalised picture `[b, 3, h, w]`, padded by repetition to whole squares.
 
     Parameters
@@ -88,6 +90,8 @@ class SMFANet(nn.Module):
     """
 
     align = SQUARE
+    halo = 48
+    copies = 11
 
     def __init__(self, dim: int = 36, n_blocks: int = 8, ffn_scale: float = 2.0):
         super().__init__()

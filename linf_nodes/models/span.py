@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .contract import Encoder
 from .edsr import RGB_MEAN
 
 
@@ -23,7 +24,7 @@ class AttentionBlock(nn.Module):
         return (x + h) * (torch.sigmoid(h) - 0.5), first
 
 
-class SPAN(nn.Module):
+class SPAN(Encoder):
     """Features `[b, dim, h, w]` of a normalised picture `[b, 3, h, w]`.
 
     What is fused: the shallow features, the first block's, the last block's after one more convolution, and the first
@@ -35,13 +36,13 @@ class SPAN(nn.Module):
         Channels, and blocks; 28, 6 is the published slim one, 48, 6 the paper's.
     """
 
-    align = 1
+    copies = 9
     mean: Tensor
 
     def __init__(self, dim: int = 28, n_blocks: int = 6):
         super().__init__()
         self.out_dim = dim
-        self.receptive_field = 3 * n_blocks + 2
+        self.receptive_field = self.halo = 3 * n_blocks + 2
         self.register_buffer("mean", 2 * torch.tensor(RGB_MEAN).view(1, 3, 1, 1) - 1, persistent=False)
         self.head = nn.Conv2d(3, dim, 3, padding=1)
         self.blocks = nn.ModuleList(AttentionBlock(dim) for _ in range(n_blocks))
@@ -52,6 +53,6 @@ class SPAN(nn.Module):
         shallow = self.head(x - self.mean)
         early, inner = self.blocks[0](shallow)
         y = early
-        for block in self.blocks[1:]:  # type: ignore[attr-defined]
+        for block in self.blocks[1:]:
             y, inner = block(y)
         return self.fuse(torch.cat((shallow, self.last(y), early, inner), 1))  # type: ignore[no-any-return]

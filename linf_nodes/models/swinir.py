@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import BadShape
+from .contract import Encoder
 from .window_attention import SwinBlock, picture_mask, seam_masks, window_reach
 
 
@@ -60,13 +61,15 @@ class PatchEmbed(nn.Module):
         return y
 
 
-class SwinIR(nn.Module):
+class SwinIR(Encoder):
     """Normalised LR picture b 3 h w, sides multiples of the window, -> features b 64 h w.
 
-    Raises BadShape for other sides; `pad_to_window` fills them up.
+    Raises BadShape for other sides; `padded` fills them up.
     """
 
     out_dim = 64
+    halo = 32
+    copies = 70
     seams: Tensor
 
     def __init__(
@@ -113,7 +116,7 @@ class SwinIR(nn.Module):
         out: Tensor = self.conv_before_upsample(y)
         return out
 
-    def pad_to_window(self, x: Tensor) -> Tensor:
+    def padded(self, x: Tensor) -> Tensor:
         """Fill up the bottom and the right by reflection, or by repetition where the side is too short for it."""
         for axis, side in ((2, x.shape[-2]), (3, x.shape[-1])):
             extra = -side % self.align

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..models.swinir import SwinIR
 from .blocks import Block, Span
 from .grid import Size
 from .model import LinfModel
@@ -85,7 +84,5 @@ class Encoding:
         wide = Block(rows, cols)
         seen = 2 * self.picture[(None, ..., *wide.slices(self.origin))] - 1
         seen = seen.to(self.model.dtype, memory_format=torch.channels_last)
-        if isinstance(encoder, SwinIR):
-            seen = encoder.pad_to_window(seen)
-        features: Tensor = encoder(seen)
+        features: Tensor = encoder(encoder.padded(seen))
         return features[(..., *lr.within(wide))]

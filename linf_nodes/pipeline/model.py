@@ -10,13 +10,6 @@ import torch
 from ..errors import BadValue, UnsupportedWeights
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
-from ..models.rdn import RDN
-from ..models.rrdb import RRDB
-from ..models.smfanet import SMFANet
-from ..models.swinir import SwinIR
-
-# Measured halos, LR pixels (docs/tiling.md): beyond them no output moved by more than 1/512.
-_MEASURED_HALO: Mapping[type, int] = {RDN: 32, RRDB: 48, SwinIR: 32, SMFANet: 48}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +39,7 @@ class LinfModel:
     @property
     def halo(self) -> int:
         """LR pixels around a window that the encoder must see."""
-        encoder = self.linf.encoder
-        return _MEASURED_HALO.get(type(encoder), encoder.receptive_field)
+        return self.linf.encoder.halo
 
     @property
     def nbytes(self) -> int:

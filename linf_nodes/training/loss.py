@@ -10,7 +10,6 @@ from ..models.flow import Condition
 from ..models.fourier import Corners
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
-from ..models.swinir import SwinIR
 from ..pipeline.residual import initial_residual
 from .batch import Batch
 from .degrade import enlarge
@@ -112,9 +111,7 @@ def condition(model: LINF, lr: Tensor, rel_cell: Tensor, corners: Corners, autoc
     """The flow's condition at every query, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
     with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):
         seen = lr.contiguous(memory_format=torch.channels_last)
-        if isinstance(model.encoder, SwinIR):
-            seen = model.encoder.pad_to_window(seen)
-        feat = model.encode(seen)[..., : lr.shape[-2], : lr.shape[-1]]
+        feat = model.encode(model.encoder.padded(seen))[..., : lr.shape[-2], : lr.shape[-1]]
         info = model.info(model.fields(feat), model.phases(rel_cell), corners)
     return model.imnet.condition(info.float())
 

@@ -5,11 +5,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ...models.edsr import EDSR
-from ...models.rdn import RDN
-from ...models.rrdb import RRDB
-from ...models.smfanet import SMFANet
-from ...models.swinir import SwinIR
 from ...pipeline.encoding import MAP_BYTES
 from ...pipeline.features import Features
 from ...pipeline.grid import Size
@@ -19,8 +14,6 @@ from ...pipeline.render import AUTO_TILE, HELD_BYTES
 from ...pipeline.scene import CELLS
 from ...pipeline.size import SizeWish
 
-# Feature maps that an encoder holds at its widest, in units of its output: peaks measured on a CPU.
-_LAYER_COPIES: Mapping[type, int] = {EDSR: 5, RRDB: 9, RDN: 48, SwinIR: 70, SMFANet: 9}
 _LATENT_BYTES, _PIXEL_BYTES = 12, 40  # of one output pixel: z, and texture, base and sums when the encoder is through
 
 
@@ -32,10 +25,10 @@ def work_bytes(model: LinfModel, lr_size: Size, hr_size: Size, tile: int = 0) ->
         window *= min(lr, side + 2 * model.halo)
         block *= min(hr, -(-side * hr // lr))
     width = model.linf.encoder.out_dim * model.dtype.itemsize
-    copies = _LAYER_COPIES.get(type(model.linf.encoder), max(_LAYER_COPIES.values()))
     fields = 2 * model.linf.hidden_dim * 4 * min(CELLS, window)
     part = window * width if model.device.type != "cpu" else min(window * width, MAP_BYTES)  # encoded at a time
-    total = block * _LATENT_BYTES + max(window * width + part * copies, block * _PIXEL_BYTES) + 2 * fields
+    encoding = window * width + part * model.linf.encoder.copies
+    total = block * _LATENT_BYTES + max(encoding, block * _PIXEL_BYTES) + 2 * fields
     if model.prior is not None:
         held = block // model.patch**2 * 8 * len(model.linf.imnet.linears) * model.dim
         total += int(min(held, HELD_BYTES)) + prior_halo(model.prior) ** 2 * model.dim * 8
