@@ -14,7 +14,6 @@ from PIL import Image, PngImagePlugin
 from linf_nodes.errors import BadPicture, BadValue
 from linf_nodes.pictures import loss_notes, read_picture, write_picture
 from linf_nodes.pictures.cicp import to_srgb
-from linf_nodes.pictures.size import check_size
 from linf_nodes.pictures.texts import Texts
 
 XMP = (
@@ -205,18 +204,6 @@ def test_a_claim_that_the_bytes_cannot_hold_is_damage(tmp_path: Path) -> None:
     claiming(tmp_path / "a.png", 60000, 60000)
     with pytest.raises(BadPicture, match=r"damaged: it claims 60000 x 60000 pixels, which \d+ bytes of PNG cannot"):
         read_picture(tmp_path / "a.png")
-
-
-def test_a_picture_beyond_the_memory_is_told_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "a.webp"
-    Image.fromarray(pixels()).save(file)
-    monkeypatch.setattr("linf_nodes.memory.free_memory", lambda: 1 << 20)
-    monkeypatch.setattr("linf_nodes.pictures.size.free_memory", lambda: 1 << 20)
-    check_size(file, "WEBP", 100, 100, 3, 1)
-    with pytest.raises(
-        BadPicture, match=r"claims 1000 x 1000 pixels, and reading them takes 33 MB .* 1\.05 MB are free"
-    ):
-        check_size(file, "WEBP", 1000, 1000, 3, 1)
 
 
 def test_a_tag_that_asks_for_all_memory_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,11 @@ class Picture:
     texts: Texts = field(default_factory=Texts)
     cicp: bytes | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
     def __post_init__(self) -> None:
         shape = self.pixels.shape
         if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape:

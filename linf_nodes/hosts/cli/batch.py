@@ -5,18 +5,24 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import BadValue, Cancelled, LinfError
-from ...pictures import Picture, loss_notes, read_picture
+from ...pictures import Header, Picture, loss_notes, read_header, read_picture
 from .jobs import Job, Jobs
 from .talk import out_json, say
 
 Check = Callable[[Picture, Job], None]
+Forecast = Callable[[Header, Job], None]
 Work = Callable[[Picture, Job], None]
 
 OUT_OF_MEMORY = "there is not enough memory for it: close other programs, or use a smaller scale"
 
 
 def run_jobs(
-    jobs: Jobs, check: Check, work: Work, prepare: Callable[[], None] = lambda: None, json: bool = False
+    jobs: Jobs,
+    check: Check,
+    work: Work,
+    prepare: Callable[[], None] = lambda: None,
+    json: bool = False,
+    forecast: Forecast = lambda header, job: None,
 ) -> int:
     """Read, check and work through every job; returns the exit status.
 
@@ -31,6 +37,8 @@ def run_jobs(
         Writes the job's targets.
     prepare
         Called once, when the first picture has passed its check: what takes time and may fail too.
+    forecast
+        Refuses what a picture's header shows already, before its samples are decoded.
     """
     single = len(jobs.every) + len(jobs.done) == 1
     failed: list[tuple[Path, str]] = []
@@ -39,6 +47,7 @@ def run_jobs(
         for job in jobs.every:
             preparing = False
             try:
+                forecast(read_header(job.source), job)
                 picture = _read(job)
                 check(picture, job)
                 preparing = not ready

@@ -10,18 +10,20 @@ from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import detail_of
 from ...errors import BadValue
-from ...pictures import Depth, Picture, check_target, write_picture
+from ...memory import fits, share, shortage
+from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size, output_size
 from ...pipeline.model import LinfModel
 from ...workflow.tensors import Levels, image_of, picture_of
+from .aspect import say_aspect
 from .jobs import Job
 from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
 _DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
-ASPECT = 0.02  # a change of width to height that is said
+DEPTH_BYTES = {"8": 1, "16": 2, "float32": 4}
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
 
@@ -46,29 +48,32 @@ class Enlargement:
         """What was given for an input of Upscale, or its default."""
         return self.values.get(name, default_of(UPSCALE, name))
 
-    def hr_size(self, picture: Picture) -> Size:
+    def hr_size(self, lr_size: Size) -> Size:
         """Height and width of the result."""
-        h, w = picture.pixels.shape[:2]
         size = self.option("height"), self.option("width")
-        return output_size((h, w), self.option("scale"), self.option("scale_x"), size, self.option("megapixels"))
+        return output_size(lr_size, self.option("scale"), self.option("scale_x"), size, self.option("megapixels"))
+
+    def forecast(self, header: Header, job: Job) -> None:
+        """Refuse a result that memory cannot hold, by the header alone; say so where it takes much of what is free."""
+        height, width = self.hr_size((header.height, header.width))
+        itemsize = header.itemsize if self.depth is None else DEPTH_BYTES[self.depth]
+        result = Header(height, width, header.channels, itemsize)
+        needed = result.writing_bytes + header.planes_bytes
+        if not fits(needed):
+            raise BadValue(
+                f"Enlarging '{job.source}' to {height} high and {width} wide {shortage(needed)}: choose a smaller "
+                "scale, enlarge it in parts, or use linf stack, which holds no whole picture."
+            )
+        most = max(needed, header.decoding_bytes)
+        if not fits(4 * most):
+            say(f"note: '{job.source}' {share(most)}")
 
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
-        size = self.hr_size(picture)
-        self._say_aspect(picture, job, size)
+        size = self.hr_size(picture.size)
+        say_aspect(job.source, picture.size, size)
         for target in job.targets:
             check_target(picture, target, size, self.depth)
-
-    def _say_aspect(self, picture: Picture, job: Job, size: Size) -> None:
-        """Remark on a result of another aspect, which one rarely wants: height and width may be the wrong way round."""
-        (h, w), (height, width) = picture.pixels.shape[:2], size
-        change = (width * h) / (height * w)
-        if abs(change - 1) <= ASPECT or not (self.option("height") and self.option("width")):
-            return
-        turned = abs((height * h) / (width * w) - 1) <= ASPECT
-        way = f"did you mean --size {width}x{height}?" if turned else "give --width or --height alone to keep it"
-        percent = f"{100 * abs(change - 1):.0f} %"
-        say(f"note: {height} high and {width} wide changes the aspect of '{job.source}' by {percent}; {way}")
 
     @property
     def detail(self) -> Detail:
@@ -105,7 +110,7 @@ class Enlargement:
         return {**facts, "dtype": recipe["precision"], **recipe}
 
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
-        lr, hr = picture.pixels.shape[:2], self.hr_size(picture)
+        lr, hr = picture.pixels.shape[:2], self.hr_size(picture.size)
         scale = [o / i for o, i in zip(hr, lr, strict=True)]
         return {
             "program": "linf-nodes",

@@ -8,6 +8,7 @@ from ...catalogue import NODES, Node
 from ...meant import meant
 from ...pictures import Picture, check_target, write_picture
 from ...workflow.tensors import Levels, image_of, picture_of
+from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs
 from .options import add_folder_options, add_options, option_files, read_options
@@ -39,6 +40,7 @@ def run(argv: Sequence[str]) -> int:
         levels = Levels.of(picture)
         result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
         write_picture(result, job.targets[0], recipe=recipe)
+        say_aspect(job.source, picture.size, result.size)
         out(f"{job.targets[0]}: {result.pixels.shape[0]}x{result.pixels.shape[1]}")
 
     return run_jobs(jobs, _check, work)

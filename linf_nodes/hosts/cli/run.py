@@ -8,6 +8,7 @@ from typing import Any
 
 from ...pictures import Picture, check_target
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
+from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs
 from .options import add_folder_options
@@ -40,7 +41,9 @@ def run(argv: Sequence[str]) -> int:
     def work(picture: Picture, job: Job) -> None:
         start = time.perf_counter()
         with Bar(job.targets[0].name) as bar:
-            size = preset.apply(picture, job.targets[0], bar).pixels.shape[:2]
+            result = preset.apply(picture, job.targets[0], bar)
+        size = result.size
+        say_aspect(job.source, picture.size, size)
         seconds = round(time.perf_counter() - start, 3)
         record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
         out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")

@@ -23,6 +23,7 @@ from ...workflow.ome_zarr import write_ome_zarr
 from ...workflow.stack_file import Stack, open_stack
 from ...workflow.units import unit_of
 from ...workflow.volume import Output, Settings, Volume
+from .aspect import say_aspect
 from .every import every_image
 from .options import add_options, default_of, read_options
 from .parser import Parser
@@ -132,7 +133,9 @@ def _size(args: argparse.Namespace, stack: Stack) -> Size:
     scale, scale_x, height, width, megapixels = (
         values.get(name, default_of(UPSCALE, name)) for name in ("scale", "scale_x", "height", "width", "megapixels")
     )
-    return output_size(axes.lr_size(shape), scale, scale_x, (height, width), megapixels)
+    size = output_size(axes.lr_size(shape), scale, scale_x, (height, width), megapixels)
+    say_aspect(args.source, axes.lr_size(shape), size)
+    return size
 
 
 def _pixel(text: str, stack: Stack) -> list[float]:
