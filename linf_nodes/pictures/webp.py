@@ -8,9 +8,11 @@ from ..errors import BadPicture
 
 Size = tuple[int, int]
 
+LONGEST_SIDE = 16383
+
 
 def check_canvas(path: Path) -> None:
-    """Refuse a still WebP whose canvas is not the size of its picture, as its container specification demands.
+    """Refuse a WebP whose canvas no picture can have: of other sides than its own if it is still, or beyond all bounds.
 
     Raises
     ------
@@ -21,16 +23,21 @@ def check_canvas(path: Path) -> None:
         for name, head in _chunks(stream):
             if name == b"VP8X":
                 canvas = _plus_one(head[4:7]), _plus_one(head[7:10])
+                if max(canvas) > LONGEST_SIDE:
+                    raise _damaged(path, canvas, f"a WebP has at most {LONGEST_SIDE} a side")
             elif name == b"ANMF":
                 return
             elif name in (b"VP8 ", b"VP8L"):
                 stated = _lossy(head) if name == b"VP8 " else _lossless(head)
                 if canvas is not None and canvas != stated:
-                    raise BadPicture(
-                        f"'{path}' is damaged: it claims {canvas[0]} x {canvas[1]} pixels, but holds "
-                        f"{stated[0]} x {stated[1]}; fetch or export it again"
-                    )
+                    raise _damaged(path, canvas, f"it holds {stated[0]} x {stated[1]}")
                 return
+
+
+def _damaged(path: Path, canvas: Size, fact: str) -> BadPicture:
+    return BadPicture(
+        f"'{path}' is damaged: it claims {canvas[0]} x {canvas[1]} pixels, but {fact}; fetch or export it again"
+    )
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -20,6 +20,7 @@ from .recipe import KEY, recipe_text
 from .samples import Samples, from_float, full_range
 from .texts import Texts, photoshop_block, png_chunks
 from .tiff_writing import write_tiff
+from .webp import LONGEST_SIDE
 
 Depth = Literal["8", "16", "float32"]
 
@@ -29,7 +30,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
 }
 _LONGEST_SEGMENT = 65000  # bytes of a JPEG
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": LONGEST_SIDE}
 _LOSSY = ("JPEG", "WEBP", "AVIF")
 _EIGHT_BITS = (*_LOSSY, "BMP", "PPM", "TGA", "JPEG2000")
 _NO_ALPHA = ("JPEG", "BMP", "PPM")
