@@ -186,6 +186,9 @@ def put_size(exif: Image.Exif, height: int, width: int) -> None:
     for tag, value in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
         if tag in details:
             details[tag] = value
+    for tag, value in ((Base.ImageWidth, width), (Base.ImageLength, height)):
+        if tag in exif:
+            exif[tag] = value
 
 
 def usable_dpi(dpi: object) -> tuple[float, float] | None:

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from . import exif as exif_blocks
-from .cicp import read_cicp
+from .codes_reading import read_colours
 from .colour import to_srgb
+from .ppm import read_ppm16
 from .samples import Decoded, Samples
 from .size import Header, check_size
 from .texts import texts_of
@@ -47,14 +48,13 @@ def read_raster(path: Path, kind: str) -> Decoded:
         check_size(path, kind, _header(image, kind))
         # an MPO is a JPEG that carries further views of the same picture
         pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if kind == "PPM" and (wide := read_ppm16(path)) is not None:
+            return Decoded(wide)
         samples, icc = (_deep_png(path, image), icc_of(image)) if deep else image_samples(image)
         exif = exif_blocks.exif_of(image)
         from_exif = exif_blocks.take_resolution(exif)
         dpi = _stated_dpi(image, kind) or from_exif
-        if kind == "PPM" and image.mode == "I":  # Pillow spreads 16 bits over 32
-            samples = samples.astype(np.uint16)
-        cicp = read_cicp(path) if kind == "PNG" else None
-        return Decoded(samples, exif, icc, dpi, pages, texts_of(image), cicp)
+        return Decoded(samples, exif, icc, dpi, pages, texts_of(image), read_colours(path, kind))
 
 
 def raster_header(path: Path, kind: str) -> Header:

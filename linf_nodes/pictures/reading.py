@@ -121,7 +121,7 @@ def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
         range=limits,
         pages=decoded.pages,
         texts=decoded.texts,
-        cicp=decoded.cicp,
+        colours=decoded.colours,
     )
 
 
