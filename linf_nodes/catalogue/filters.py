@@ -56,6 +56,7 @@ def denoise(
     """
     from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle
 
+    check_image(image)
     axis = 2 if image.shape[1] > 2 else None  # bilateral takes no colour axis of length 1
     methods: dict[str, Callable[[Any], Any]] = {
         "total variation": lambda p: denoise_tv_chambolle(p, strength, channel_axis=axis),
@@ -173,10 +174,12 @@ def compare(
     gain
         Multiplies the difference.
     """
+    check_image(image_a)
+    check_image(image_b)
     size = tuple(max(a, b) for a, b in zip(image_a.shape[-2:], image_b.shape[-2:], strict=True))
     if image_a.shape[1] != image_b.shape[1]:
         raise BadShape(f"The pictures have {image_a.shape[1]} and {image_b.shape[1]} channels: use the same kind.")
-    a, b = (torch.nn.functional.interpolate(i, size, mode="nearest-exact") for i in (image_a, image_b))
+    a, b = (torch.nn.functional.interpolate(i, size, mode="nearest-exact") for i in (image_a.float(), image_b.float()))
     a, b = (_repeated(i, max(len(a), len(b))) for i in (a, b))
     if mode == "side by side":
         return torch.cat((a, b), -1)
@@ -205,7 +208,7 @@ def _each(image: Tensor, change: Callable[[Any], Any]) -> Tensor:
 
 
 def _array(picture: Tensor) -> Any:
-    return picture.movedim(0, -1).contiguous().numpy()
+    return picture.detach().float().movedim(0, -1).contiguous().numpy()
 
 
 def _tensor(array: Any) -> Tensor:

@@ -34,6 +34,9 @@ class Features:
     origin: tuple[int, int] = (0, 0)
     edges: str = "usual"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", self.image.float())  # other floating-point types are taken
+
     @property
     def lr_size(self) -> tuple[int, int]:
         return self.image.shape[-2], self.image.shape[-1]
@@ -49,6 +52,7 @@ def encode(
 ) -> Features:
     """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
     check_image(image)
+    image = image.float()
     size = (image.shape[-2], image.shape[-1])
     blocks = [
         Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
@@ -77,6 +81,8 @@ def check_image(image: Tensor) -> None:
     """
     if not isinstance(image, Tensor):
         raise BadValue(f"The picture is a {type(image).__name__}: give a tensor, of an array by torch.from_numpy.")
+    if image.layout != torch.strided:
+        raise BadValue(f"The picture is {image.layout}: give a dense tensor, by image.to_dense().")
     if not image.is_floating_point():
         raise BadValue(
             f"The picture is of {image.dtype}: give float32 with values from 0 to 1, of 8-bit samples by "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadValue
+from ..meant import meant
 
 KINDS = ("linf", "prior")
 SCHEDULES = ("cosine", "multistep")
@@ -104,7 +105,9 @@ class Recipe:
         known = {f.name: f for f in fields(cls) if f.name != "home"}
         for key in table:
             if key not in known:
-                raise BadValue(f"The recipe '{path}' has a key {key!r}; known keys are {', '.join(known)}.")
+                raise BadValue(
+                    f"The recipe '{path}' has a key {key!r}; known keys are {', '.join(known)}.{meant(key, known)}"
+                )
         table |= changes
         for key in ("data", "out"):
             if key not in table:

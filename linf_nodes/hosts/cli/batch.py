@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...errors import BadValue, Cancelled, LinfError
 from ...pictures import Header, Picture, loss_notes, read_header, read_picture
+from ...pipeline.device import is_out_of_memory
 from .jobs import Job, Jobs
 from .talk import out_json, say
 
@@ -58,8 +59,8 @@ def run_jobs(
                 work(picture, job)
             except Cancelled:
                 raise
-            except (LinfError, MemoryError) as error:
-                if single or preparing:
+            except (LinfError, MemoryError, RuntimeError) as error:
+                if single or preparing or not (isinstance(error, LinfError) or is_out_of_memory(error)):
                     raise
                 failed.append((job.source, str(error) if isinstance(error, LinfError) else OUT_OF_MEMORY))
                 _leave_folder(job, jobs.folder)

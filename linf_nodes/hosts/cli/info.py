@@ -7,6 +7,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from ...errors import UnsupportedWeights
+from ...meant import meant
 from ...models.checkpoint import read_weights, weights_hash
 from ...pictures import read_picture, read_recipe
 from ...pipeline.latent_file import FORMAT
@@ -37,6 +39,8 @@ def describe(name: str) -> dict[str, Any]:
     path = Path(name)
     if not path.is_file():
         path = available_models().get(name, path)
+        if not path.exists() and (hint := meant(name, available_models())):
+            raise UnsupportedWeights(f"There is no file or model named {name!r}: check the name.{hint}")
     if path.suffix.lower() not in SUFFIXES:
         return _picture(path)
     header = _header(path)
