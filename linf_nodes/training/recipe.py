@@ -182,9 +182,10 @@ class Recipe:
                 if any(not isinstance(v, kind) or isinstance(v, bool) for v in value):
                     raise BadValue(f"The recipe '{path}' has {f.name} = {list(value)!r:.60}: give a list of {what}.")
             for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, _NUMBERS) and not abs(number) <= _MOST.get(f.name, 1 << 62):
+                most = _MOST.get(f.name, 1 << 62)
+                if isinstance(number, _NUMBERS) and not 0 <= number <= most:
                     raise BadValue(
-                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number up to {_MOST.get(f.name)}."
+                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number from 0 to {most:g}."
                     )
 
 
