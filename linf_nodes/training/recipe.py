@@ -155,7 +155,7 @@ class Recipe:
                 raise BadValue(f"The recipe '{path}' has {f.name} = {value!r:.80}: give it like {shown!r}.")
         self._check_items(path)
         for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
-            if getattr(self, name) < (name not in ("planes", "steps", "preview_every")):
+            if getattr(self, name) < (name not in ("planes", "steps", "hr", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
         for name in ("minutes", "encoder_rate"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):

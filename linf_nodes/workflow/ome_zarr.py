@@ -17,6 +17,7 @@ from .cluster import Pool, perform
 from .coordinates import Coordinates
 from .disk import check_space
 from .levels import fingerprint
+from .location import is_url, place
 from .ngff import create, mark_finished, open_level, recipe_in
 from .pyramid import Box, Level, Place, levels_of_file
 from .volume import Output, Progress, Volume
@@ -75,8 +76,8 @@ def write_ome_zarr(
     BadValue
         When the folder holds something else, the axes do not suit, or the disk is too small.
     """
-    job, recipe, todo = _prepared(volume, Path(path), coordinates, Output(output), resume)
-    if not ignore_space:
+    job, recipe, todo = _prepared(volume, place(path), coordinates, Output(output), resume)
+    if not (ignore_space or is_url(path)):
         check_space(path, _bytes(job, todo))
     create(job.folder, job.levels, job.volume, job.output, recipe, channels)
     total = sum(1 for level in job.levels for _ in level.places())
@@ -123,7 +124,7 @@ def _prepared(
         raise BadValue(f"'{path}' is there already: add --resume to go on with it, or choose another name.")
     volume = replace(volume, threads=found.get("threads") if found else volume.threads).settled()
     levels, order = levels_of_file(volume, coordinates or Coordinates.of(volume.axes))
-    job = Job(volume, path.absolute(), levels, order, output, volume.model_hash)
+    job = Job(volume, path, levels, order, output, volume.model_hash)
     names = list(levels[0].coordinates.names)
     recipe = {**volume.recipe(output), "file_axes": names, "source": fingerprint(volume.source, volume.axes)}
     todo = [(number, place) for number, level in enumerate(levels) for place in level.places()]

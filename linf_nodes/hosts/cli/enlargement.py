@@ -8,13 +8,14 @@ from typing import Any
 
 from ... import __version__
 from ...catalogue import NODES
-from ...catalogue.amount import detail_of
+from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
 from ...memory import fits, share, shortage
 from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
-from ...pipeline.grid import Size, output_size
+from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
+from ...pipeline.size import SizeWish, Target
 from ...workflow.tensors import Levels, image_of, picture_of
 from .aspect import say_aspect
 from .jobs import Job
@@ -22,7 +23,6 @@ from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
-_DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
 DEPTH_BYTES = {"8": 1, "16": 2, "float32": 4}
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
@@ -50,8 +50,10 @@ class Enlargement:
 
     def hr_size(self, lr_size: Size) -> Size:
         """Height and width of the result."""
-        size = self.option("height"), self.option("width")
-        return output_size(lr_size, self.option("scale"), self.option("scale_x"), size, self.option("megapixels"))
+        return self._target(lr_size).size
+
+    def _target(self, lr_size: Size) -> Target:
+        return SizeWish.of(self.values).target(lr_size)
 
     def forecast(self, header: Header, job: Job) -> None:
         """Refuse a result that memory cannot hold, by the header alone; say so where it takes much of what is free."""
@@ -70,10 +72,10 @@ class Enlargement:
 
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
-        size = self.hr_size(picture.size)
-        say_aspect(job.source, picture.size, size)
-        for target in job.targets:
-            check_target(picture, target, size, self.depth)
+        target = self._target(picture.size)
+        say_aspect(job.source, picture.size, target.fitted)  # what is cut is not squeezed
+        for path in job.targets:
+            check_target(picture, path, target.size, self.depth)
 
     @property
     def detail(self) -> Detail:
@@ -89,7 +91,7 @@ class Enlargement:
         why = "the detail is faithful" if kind == "faithful" else f"the detail of {model.name!r} is learned"
         if len(self.seeds) > 1:
             raise BadValue(f"{why}, so --samples {len(self.seeds)} would be copies of one picture: add --latent drawn.")
-        idle = [f"--{name}" for name in _DRAWN if name in self.values]
+        idle = [f"--{name}" for name in DRAW if name in self.values]
         idle += ["--temperature"] * (kind == "faithful" and "temperature" in self.values)
         if idle:
             say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
@@ -110,8 +112,9 @@ class Enlargement:
         return {**facts, "dtype": recipe["precision"], **recipe}
 
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
-        lr, hr = picture.pixels.shape[:2], self.hr_size(picture.size)
-        scale = [o / i for o, i in zip(hr, lr, strict=True)]
+        target = self._target(picture.size)
+        scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
+        detail = self.detail if target.computed else Detail("faithful")
         return {
             "program": "linf-nodes",
             "version": __version__,
@@ -119,8 +122,8 @@ class Enlargement:
             "model": model.name,
             "model_hash": model.hash,
             "scale": scale,
-            "lr_size": list(lr),
-            "hr_size": list(hr),
-            **self.detail.record(model, max(scale), seed, self.option("frame")),
+            "lr_size": list(target.lr_size),
+            "hr_size": list(target.size),
+            **detail.record(model, max(scale), seed, self.option("frame")),
             "precision": str(model.dtype).removeprefix("torch."),
         }
