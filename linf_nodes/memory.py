@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from .errors import OutOfMemory
+
 SPARE = 0.9  # of what is free: the rest is for everybody else
 IGNORE = "LINF_IGNORE_MEMORY"
 """The environment variable that says: go on whatever is free, there is swap, or the numbers are wrong."""
@@ -23,8 +25,8 @@ _GROUPS = {
 
 
 def free_memory() -> int | None:
-    """Bytes that this process can still take: of the machine, its containers and its own limit; None: nobody says."""
-    return min((*_of_the_machine(), *_of_containers(), *_of_the_process()), default=None)
+    """Bytes that this process can still take, of the machine and of its containers; None where nobody says."""
+    return min((*_of_the_machine(), *_of_containers()), default=None)
 
 
 def fits(needed: float) -> bool:
@@ -39,6 +41,20 @@ def shortage(needed: float) -> str:
         f"takes {memory_text(needed)} of memory, but {memory_text(free_memory() or 0)} are free "
         f"({IGNORE}=1 goes on nevertheless)"
     )
+
+
+def check_result(what: str, size: tuple[int, int], needed: float) -> None:
+    """Refuse a result of this height and width that does not fit.
+
+    Raises
+    ------
+    OutOfMemory
+    """
+    if not fits(needed):
+        raise OutOfMemory(
+            f"{what} {size[0]} high and {size[1]} wide {shortage(needed)}: choose a smaller scale, enlarge it in "
+            "parts, or use linf stack, which holds no whole picture."
+        )
 
 
 def share(needed: float) -> str:
@@ -81,13 +97,3 @@ def _of_groups(version: int, place: Path) -> Iterator[int]:
             cache = sum(int(line.split()[1]) for line in lines if line.startswith(cached))
             if limit < 1 << 60:
                 yield max(0, limit - int((folder / used).read_text("ascii")) + cache)
-
-
-def _of_the_process() -> Iterator[int]:
-    with suppress(ImportError, OSError, ValueError):  # Windows has no such limits
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if most != resource.RLIM_INFINITY:
-            pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-            yield max(0, most - pages * resource.getpagesize())

@@ -374,7 +374,9 @@ def test_sides_one_by_one(said: Say) -> None:
         assert upscale("a.png", "b.png", *options) == 0
         assert read_picture("b.png").pixels.shape[:2] == size
     assert upscale("a.png", "b.png", "--width", "18", "--height", "14") == 0
-    assert "note: 14 high and 18 wide changes the aspect of 'a.png' by 65 %; did you mean --size 18x14?" in said()
+    assert (
+        "note: 14 high and 18 wide changes the aspect of 'a.png' by 65 %; did you mean 18 high and 14 wide?" in said()
+    )
     assert upscale("a.png", "b.png", "--width", "14", "--height", "18") == 0
     assert "note" not in said()
     assert "both give the height" in refused(said, "upscale", "a.png", "b.png", "--size", "18x14", "--height", "20")

@@ -34,6 +34,8 @@ class Picture:
         How many pages or frames the file holds; `pixels` is the first.
     texts
         XMP, IPTC, the texts of a PNG and comments.
+    odd
+        Names of EXIF tags of impossible values, which were left out.
     colours
         What a PNG or AVIF states of its colours by codes or numbers; nothing: sRGB, or what `icc` says.
     """
@@ -48,6 +50,7 @@ class Picture:
     range: tuple[float, float] | None = None
     pages: int = 1
     texts: Texts = field(default_factory=Texts)
+    odd: tuple[str, ...] = ()
     colours: Colours = field(default_factory=Colours)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 from ..errors import BadPicture
-from .exif import dump_exif, exif_of, take_orientation, take_recipe
+from .exif import dump_exif, exif_of, take_odd, take_orientation, take_recipe
 from .formats import format_by_content
 from .picture import FloatArray, Picture
 from .raster import opened, raster_header, read_raster
@@ -100,6 +100,7 @@ def _damaged(path: Path, error: BaseException) -> BadPicture:
 def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
     orientation = take_orientation(decoded.exif)
     take_recipe(decoded.exif)
+    odd = take_odd(decoded.exif)
     samples = oriented(decoded.samples, orientation)
     if 0 in samples.shape:
         raise BadPicture(f"'{path}' is {samples.shape[1]} x {samples.shape[0]} pixels; export it again")
@@ -121,6 +122,7 @@ def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
         range=limits,
         pages=decoded.pages,
         texts=decoded.texts,
+        odd=odd,
         colours=decoded.colours,
     )
 

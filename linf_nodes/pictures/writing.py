@@ -149,6 +149,7 @@ def _exif(picture: Picture, kind: str, recipe: Mapping[str, object] | None) -> I
     exif = exif_blocks.load_exif(picture.exif)
     exif_blocks.take_orientation(exif)
     exif_blocks.take_recipe(exif)
+    exif_blocks.take_odd(exif)
     exif_blocks.put_size(exif, *picture.pixels.shape[:2])
     if picture.dpi is not None and (picture.exif or kind in ("WEBP", "AVIF")):
         exif_blocks.put_resolution(exif, picture.dpi)

@@ -1,14 +1,14 @@
 """Whole pictures in one call: the chain encode, latent, inverse, compose, streamed through one window at a time."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from ..errors import OutOfMemory
-from ..memory import fits, shortage
+from ..memory import check_result
 from .canvas import canvas_of
 from .device import trim_heap
 from .features import Features, check_image
-from .grid import Grid
 from .latent import Latent
 from .render import Amount, Progress, stream
 from .thumbnail import Thumbnail
@@ -25,7 +25,7 @@ def upscale(
     """
     check_image(features.image)
     grid = latent.grid
-    _check_memory(4 * features.image.shape[0] * features.image.shape[1] * grid.hr_size[0] * grid.hr_size[1], grid)
+    check_result("A result", grid.hr_size, 4 * math.prod((*features.image.shape[:2], *grid.hr_size)))
     canvas = canvas_of(features, latent, tile)
     amount = canvas.amount(amount)
     # hosts and files want the channels last: in memory they are, so that nobody copies the whole picture
@@ -44,12 +44,3 @@ def upscale(
             if progress is not None and small is not None:
                 progress(round(total * done / whole), total, small.put(wanted, part))
     return out
-
-
-def _check_memory(needed: int, grid: Grid) -> None:
-    if not fits(needed):
-        height, width = grid.hr_size
-        raise OutOfMemory(
-            f"A result {height} high and {width} wide {shortage(needed)}: choose a smaller scale, enlarge it in parts, "
-            "or use linf stack, which holds no whole picture."
-        )

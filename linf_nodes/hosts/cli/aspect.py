@@ -15,6 +15,6 @@ def say_aspect(source: str | Path, before: Size, after: Size) -> None:
     if abs(change - 1) <= MOST or abs(height - h * width / w) <= 1 or abs(width - w * height / h) <= 1:
         return
     turned = abs((height * h) / (width * w) - 1) <= MOST
-    way = f"did you mean --size {width}x{height}?" if turned else "--width or --height alone, or one scale, keeps it"
+    way = f"did you mean {width} high and {height} wide?" if turned else "one side alone, or one scale, keeps it"
     percent = f"{100 * abs(change - 1):.0f} %"
     say(f"note: {height} high and {width} wide changes the aspect of '{source}' by {percent}; {way}")

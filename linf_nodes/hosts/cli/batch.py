@@ -83,6 +83,8 @@ def _read(job: Job) -> Picture:
     picture = read_picture(job.source)
     if picture.pages > 1:
         say(f"note: '{job.source}' has {picture.pages} pages or frames; only the first is used")
+    if picture.odd:
+        say(f"note: '{job.source}' has EXIF tags of impossible values, {', '.join(picture.odd)}: they are left out")
     for target in job.targets[:1]:
         for note in loss_notes(picture, target):
             say(f"note: {note}")

@@ -10,7 +10,7 @@ from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
-from ...memory import fits, share, shortage
+from ...memory import check_result, fits, share
 from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
@@ -61,11 +61,7 @@ class Enlargement:
         itemsize = header.itemsize if self.depth is None else DEPTH_BYTES[self.depth]
         result = Header(height, width, header.channels, itemsize)
         needed = result.writing_bytes + header.planes_bytes
-        if not fits(needed):
-            raise BadValue(
-                f"Enlarging '{job.source}' to {height} high and {width} wide {shortage(needed)}: choose a smaller "
-                "scale, enlarge it in parts, or use linf stack, which holds no whole picture."
-            )
+        check_result(f"Enlarging '{job.source}' to", (height, width), needed)
         most = max(needed, header.decoding_bytes)
         if not fits(4 * most):
             say(f"note: '{job.source}' {share(most)}")
