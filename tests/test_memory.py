@@ -147,6 +147,13 @@ def claiming_tiff(path: Path, compression: Any = None) -> None:
     path.write_bytes(bytes(data))
 
 
+def claiming_bmp(path: Path) -> None:
+    Image.fromarray(samples()).save(path, "BMP")
+    data = bytearray(path.read_bytes())
+    data[18:26] = struct.pack("<ii", 60000, -60000)
+    path.write_bytes(bytes(data))
+
+
 CLAIMS: dict[str, Any] = {
     "a.png": claiming_png,
     "a.jpg": claiming_jpeg,
@@ -156,6 +163,7 @@ CLAIMS: dict[str, Any] = {
     "canvas.webp": claiming_canvas,
     "a.ppm": claiming_ppm,
     "a.tga": claiming_tga,
+    "a.bmp": claiming_bmp,
     "a.tif": claiming_tiff,
     "zip.tif": lambda path: claiming_tiff(path, "zlib"),
 }
@@ -189,6 +197,17 @@ def test_a_header_says_what_reading_gives(name: str, tmp_path: Path) -> None:
     Image.fromarray(samples(12, 20)).save(tmp_path / name)
     header, whole = read_header(tmp_path / name), read_picture(tmp_path / name)
     assert header == Header(*whole.pixels.shape, whole.dtype.itemsize)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.jp2", "a.tga", "a.bmp"])
+def test_no_sample_is_decoded_for_a_header(name: str, tmp_path: Path) -> None:
+    Image.fromarray(samples(60, 80)).save(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) * 9 // 10])
+    header = read_header(tmp_path / name)
+    assert (header.height, header.width) == (60, 80)
+    with pytest.raises(BadPicture, match="damaged or truncated"):
+        read_picture(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from linf_nodes.errors import BadPicture, BadValue
-from linf_nodes.pictures import loss_notes, read_picture, read_recipe, write_picture
+from linf_nodes.pictures import Picture, loss_notes, read_picture, read_recipe, write_picture
 from linf_nodes.pictures.codes import Colours
 from linf_nodes.pictures.png16 import with_chunks
 from linf_nodes.pictures.texts import Texts
@@ -270,7 +270,68 @@ def test_a_profile_goes_before_codes_where_there_is_no_place_for_codes(tmp_path:
     assert np.array_equal(again.pixels, picture.pixels)
 
 
+# EXIF of wrong types
+
+
+def block(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """An EXIF block of (tag, type, count, value of at most 4 bytes)."""
+    body = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3].ljust(4, b"\0") for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + body + bytes(4)
+
+
+ODD = {
+    "floats": (block((0x8298, 11, 1, b"abcd"), (0x010F, 2, 4, b"me\0")), ("Copyright",)),
+    "a text for a number": (block((0x0100, 2, 3, b"ab"), (0x0131, 9, 1, b"\xff" * 4)), ("ImageWidth",)),
+    "a turn in words": (block((0x0112, 2, 2, b"6")), ()),
+    "a directory that is none": (block((0x8769, 2, 2, b"x")), ()),
+    "a directory in itself": (block((0x8769, 4, 1, b"\x08"), (0x8825, 4, 1, b"\x08")), ()),
+    "no type": (block((0x0132, 0, 0, b""), (0x010F, 99, 1, b"")), ()),
+}
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+@pytest.mark.parametrize("kind", ODD)
+def test_exif_of_wrong_types_costs_its_tags_alone(tmp_path: Path, name: str, kind: str) -> None:
+    exif, odd = ODD[kind]
+    Image.fromarray(pixels()).save(tmp_path / name, exif=exif)
+    picture = read_picture(tmp_path / name)
+    assert picture.odd == odd
+    for target in ("b.jpg", "b.png", "b.tif", "b.webp"):
+        write_picture(replace(picture, exif=exif), tmp_path / target, recipe={"scale": 2})
+        again = read_picture(tmp_path / target)
+        assert again.size == (6, 8)
+        assert again.odd == ()
+        assert read_recipe(tmp_path / target) == {"scale": 2}
+
+
+def test_odd_tags_of_a_tiff_are_named(tmp_path: Path) -> None:
+    tags = [(305, "2i", 1, (7, 9), True), (271, "s", 0, "me", True)]
+    tifffile.imwrite(tmp_path / "a.tif", pixels(), photometric="rgb", metadata=None, software=False, extratags=tags)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.odd == ("Software",)
+    write_picture(picture, tmp_path / "b.jpg")
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert dict(image.getexif()) == {0x010F: "me"}
+
+
 # What has no room
+
+
+def test_long_words_of_a_png_are_kept(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "w" * 3_000_000, zip=True)
+    Image.fromarray(pixels()).save(tmp_path / "a.png", pnginfo=texts)
+    before = PngImagePlugin.MAX_TEXT_CHUNK
+    write_picture(read_picture(tmp_path / "a.png"), tmp_path / "b.png")
+    assert dict(read_picture(tmp_path / "b.png").texts.pairs) == {"workflow": "w" * 3_000_000}
+    assert before == PngImagePlugin.MAX_TEXT_CHUNK
+
+
+def test_many_words_are_not_all_told() -> None:
+    texts = Texts(pairs=tuple((f"k{i}", f"{i}") for i in range(99)))
+    picture = Picture(np.zeros((6, 8, 3), np.float32), texts=texts)
+    notes = ["'b.bmp' cannot hold the picture's k0, k1, k2, k3, k4, k5, k6, k7 and 91 more; a PNG can"]
+    assert loss_notes(picture, "b.bmp") == notes
 
 
 def test_words_too_long_for_a_jpeg_cost_only_themselves(tmp_path: Path) -> None:

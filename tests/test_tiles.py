@@ -301,6 +301,25 @@ def test_every_node_that_takes_a_picture_says_what_is_none() -> None:
             values = {i.name: ready.get(i.name, image) for i in node.inputs if i.required}
             with pytest.raises((BadValue, BadShape)):
                 node.function(**values)
+        if node.name == "LINFMatchHistogram":
+            with pytest.raises((BadValue, BadShape)):
+                node.function(torch.zeros(3, 8, 8), picture(8, 8))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])  # faithful detail needs no mask, and judges it all the same
+def test_what_is_no_mask_is_told_in_one_sentence(temperature: float) -> None:
+    for mask in ([1], "a.png", torch.tensor(1.0), torch.full((8, 8), 255, dtype=torch.uint8), torch.ones(1, 3, 8, 8),
+                 torch.full((8, 8), float("nan")), torch.ones(2, 8, 8), np.ones((8, 8))):  # fmt: skip
+        with pytest.raises((BadValue, BadShape), match="The mask"):
+            NODES["LINFUpscale"].function(
+                make_model(), picture(8, 8), temperature=temperature, auto_temperature=False, mask=mask
+            )
+
+
+def test_a_mask_of_true_and_false_is_one_of_ones_and_zeros() -> None:
+    mask = torch.rand(8, 8) < 0.5
+    one, other = (NODES["LINFUpscale"].function(make_model(), picture(8, 8), mask=m) for m in (mask, mask.double()))
+    assert torch.equal(one, other)
 
 
 def test_other_floating_point_types_are_taken() -> None:
@@ -310,3 +329,4 @@ def test_other_floating_point_types_are_taken() -> None:
         found = NODES["LINFUpscale"].function(make_model(), image.to(dtype), temperature=0.5, auto_temperature=False)
         assert found.dtype == torch.float32
         assert (found - wanted).abs().max() < most
+        assert NODES["LINFUpscale"].function(make_model(), image.to(dtype), 1.0, reduce=True).dtype == torch.float32

@@ -145,6 +145,7 @@ def match_histogram(image: Image, reference: Image) -> Image:
     """
     from skimage.exposure import match_histograms
 
+    check_image(image)
     check_image(reference)
     target = _array(reference[0][:-1] if has_alpha(reference[0]) else reference[0])
     planes = image.shape[1] - has_alpha(image[0])

@@ -43,10 +43,13 @@ _LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")
 _RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 
 
-def exif_of(image: Image.Image) -> Image.Exif:
-    """The EXIF of an open picture; a block too damaged to read counts as none."""
+def exif_of(image: Image.Image, *, decoding: bool = True) -> Image.Exif:
+    """The EXIF of an open picture; a block too damaged to read counts as none.
+
+    Behind the samples of a PNG it is found by `decoding` them alone.
+    """
     try:
-        exif = image.getexif()
+        exif = image.getexif() if decoding else Image.Image.getexif(image)
         for ifd in DIRECTORIES:
             exif.get_ifd(ifd)
     except _BROKEN:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import BadPicture
-from ..meant import meant
 from .formats import EXTENSIONS, extension_list
 
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -49,10 +48,7 @@ def _matches(spec: str | os.PathLike[str], recursive: bool) -> dict[Path, Path]:
         return {picture: picture.relative_to(path) for picture in pictures}
     pictures = _pictures(Path(name) for name in glob.glob(os.fspath(spec), recursive=True))
     if not pictures:
-        beside = [p.name for p in _pictures(path.parent.iterdir())] if path.parent.is_dir() else []
-        raise BadPicture(
-            f"'{spec}' matches no picture; check the name, or quote the pattern.{meant(path.name, beside)}"
-        )
+        raise BadPicture(f"'{spec}' matches no picture; check the name, or quote the pattern")
     return {picture: Path(picture.name) for picture in pictures}
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import BadPicture, BadValue
-from ..meant import meant
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -44,7 +43,7 @@ def format_by_name(path: str | os.PathLike[str]) -> str:
     """The format that the extension of `path` asks for; raises `BadValue` for any other extension."""
     suffix = Path(path).suffix.lower()
     if suffix not in EXTENSIONS:
-        raise BadValue(f"'{path}' has the extension '{suffix}'; use {extension_list()}.{meant(suffix, EXTENSIONS)}")
+        raise BadValue(f"'{path}' has the extension '{suffix}'; use {extension_list()}")
     return EXTENSIONS[suffix]
 
 

@@ -19,6 +19,7 @@ _HELD: dict[str, tuple[str, ...]] = {
     "AVIF": ("icc", "exif", "xmp"),
     "JPEG2000": ("comment",),
 }
+_SHOWN = 8  # names of what is lost
 LONGEST_SEGMENT = 65533  # bytes of a JPEG's segment with its length; one block is one segment
 _HEADS = {"xmp": 31, "iptc": 40, "exif": 2, "comment": 2}  # what stands before a block in its segment
 
@@ -65,7 +66,8 @@ def loss_notes(picture: Picture, path: str | os.PathLike[str]) -> list[str]:
             + ("become sRGB" if converts else "will be taken for sRGB; a PNG or TIFF keeps them")
         )
     if lost := _lost(picture, kind):
-        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost)}; a PNG can")
+        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost[:_SHOWN])}{more}; a PNG can")
     return notes
 
 

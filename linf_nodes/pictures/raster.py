@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, PngImagePlugin
 
 from . import exif as exif_blocks
 from .codes_reading import read_colours
@@ -27,16 +27,18 @@ _ITEMSIZES = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 def opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
     """Open a picture of any size.
 
-    Big pictures are the purpose here, so Pillow's guard against decompression bombs is lifted, for the opening only.
+    Big pictures are the purpose here, so Pillow's guard against decompression bombs is lifted, for the opening only; so
+    is that against long texts, such as workflows with pictures in them: all together may have 64 MB.
     """
     if kind == "WEBP":
         check_canvas(path)
     with _opening:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        longest, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
         try:
             image = Image.open(path, formats=[kind])
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limit, longest
     with image:
         yield image
 
@@ -62,7 +64,7 @@ def raster_header(path: Path, kind: str) -> Header:
     with opened(path, kind) as image:
         header = _header(image, kind)
         check_size(path, kind, header)
-        turned = exif_blocks.take_orientation(exif_blocks.exif_of(image)) >= 5
+        turned = exif_blocks.take_orientation(exif_blocks.exif_of(image, decoding=False)) >= 5
         return replace(header, height=header.width, width=header.height) if turned else header
 
 

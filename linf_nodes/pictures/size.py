@@ -1,5 +1,6 @@
 """Whether a picture fits into memory, from what its header states: said before a sample of it is decoded."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ _MOST_PER_BYTE = {
     "PNG": 1032 * 8,  # deflate's limit, of 1-bit samples
     "JPEG": 1024,  # half of what runs of empty 8x8 blocks can say
     "PPM": 8,
+    "BMP": 255 * 255 / 4,  # a step over empty pixels, in four bytes
     "TGA": 64,  # runs of 128 grey pixels in two bytes
 }
 
@@ -62,7 +64,7 @@ def check_size(path: Path, kind: str, header: Header) -> None:
     BadPicture
     """
     height, width = header.height, header.width
-    check_claim(path, kind, width, height, _MOST_PER_BYTE.get(kind, 1 << 62) * path.stat().st_size)
+    check_claim(path, kind, width, height, _MOST_PER_BYTE.get(kind, math.inf) * path.stat().st_size)
     if not fits(header.decoding_bytes):
         raise BadPicture(
             f"'{path}' claims {width} x {height} pixels, and reading them {shortage(header.decoding_bytes)}: close "
