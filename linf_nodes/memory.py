@@ -52,7 +52,7 @@ def check_result(what: str, size: tuple[int, int], needed: float) -> None:
     """
     if not fits(needed):
         raise OutOfMemory(
-            f"{what} {size[0]} high and {size[1]} wide {shortage(needed)}: choose a smaller scale, enlarge it in "
+            f"{what} {size[0]} high and {size[1]} wide {shortage(needed)}: choose a smaller scale or picture, work in "
             "parts, or use linf stack, which holds no whole picture."
         )
 

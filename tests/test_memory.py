@@ -1,5 +1,6 @@
 """What needs more memory than is free is refused by its header, with both numbers; what cannot be is called damaged."""
 
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from linf_nodes.errors import BadPicture, OutOfMemory
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.pictures import read_header, read_picture, read_recipe
 from linf_nodes.pictures.size import Header
+from linf_nodes.workflow import one_click_graph
 
 from .test_tiles import make_model, picture
 from .tiny import samples, write_models, write_png
@@ -254,8 +256,29 @@ def test_a_result_is_refused_before_its_picture_is_decoded(
     monkeypatch.setattr("linf_nodes.hosts.cli.batch.read_picture", never)
     assert main([*command, "8"]) == 2
     told = capsys.readouterr().err
-    assert "Enlarging 'a.png' to 800 high and 800 wide takes 19.3 MB of memory, but 4 MB are free" in told
+    assert "'a.png' with a result 800 high and 800 wide takes 19.3 MB of memory, but 4 MB are free" in told
     assert memory.IGNORE in told
+    Path("p.json").write_text(json.dumps(one_click_graph({"model": "tiny"}, {"scale": 8.0})))
+    assert main(["run", "p.json", "a.png", "b.png"]) == 2
+    assert "'a.png' with a result 800 high and 800 wide takes 19.7 MB of memory" in capsys.readouterr().err
+    starve(monkeypatch, 700_000)
+    assert main(["filter", "unsharp-mask", "a.png", "b.png"]) == 2
+    assert "'a.png' with a result 100 high and 100 wide takes 780 kB of memory" in capsys.readouterr().err
+
+
+def test_a_resized_picture_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    starve(monkeypatch, 1 << 20)
+    with pytest.raises(OutOfMemory, match=r"9000 high and 9000 wide takes 972 MB of memory"):
+        NODES["LINFResize"].function(picture(9, 9), 9000, 9000)
+
+
+def test_info_says_what_reading_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_png(tmp_path / "a.png", 100, 100)
+    starve(monkeypatch, 500_000)
+    assert main(["info", str(tmp_path / "a.png")]) == 0
+    assert "takes 330 kB of memory, of 500 kB free" in capsys.readouterr().err
 
 
 def test_every_host_is_told_of_a_result_beyond_memory(monkeypatch: pytest.MonkeyPatch) -> None:

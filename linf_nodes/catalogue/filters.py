@@ -1,5 +1,6 @@
 """Filters over scikit-image, so that chains exist in every host. Alpha passes through untouched."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BadShape, BadValue
+from ..memory import check_result
 from ..pipeline.features import check_image, has_alpha
 from .node import node
 from .types import Image, Pixels
@@ -123,6 +125,7 @@ def resize(
         size = (height or max(1, round(h * width / w)), width or max(1, round(w * height / h)))
     else:
         size = (max(1, round(h * factor)), max(1, round(w * factor)))
+    check_result("A result", size, 4 * math.prod((*image.shape[:2], *size)))
     degree = {"nearest": 0, "bilinear": 1, "bicubic": 3}[order]
     smooth = degree > 0 and (size[0] < h or size[1] < w)
 

@@ -24,7 +24,8 @@ def run_jobs(
     work: Work,
     prepare: Callable[[], None] = lambda: None,
     json: bool = False,
-    forecast: Forecast = lambda header, job: None,
+    *,
+    forecast: Forecast,
 ) -> int:
     """Read, check and work through every job; returns the exit status.
 

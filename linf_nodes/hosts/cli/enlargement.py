@@ -10,7 +10,6 @@ from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
-from ...memory import check_result, fits, share
 from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
@@ -19,6 +18,7 @@ from ...pipeline.size import SizeWish, Target
 from ...workflow.tensors import Levels, image_of, picture_of
 from .aspect import say_aspect
 from .jobs import Job
+from .need import check_need
 from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
@@ -60,11 +60,7 @@ class Enlargement:
         height, width = self.hr_size((header.height, header.width))
         itemsize = header.itemsize if self.depth is None else DEPTH_BYTES[self.depth]
         result = Header(height, width, header.channels, itemsize)
-        needed = result.writing_bytes + header.planes_bytes
-        check_result(f"Enlarging '{job.source}' to", (height, width), needed)
-        most = max(needed, header.decoding_bytes)
-        if not fits(4 * most):
-            say(f"note: '{job.source}' {share(most)}")
+        check_need(job.source, header, result)
 
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
