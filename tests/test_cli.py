@@ -385,6 +385,7 @@ def test_sides_one_by_one(said: Say) -> None:
 @pytest.mark.parametrize(("words", "hint"), [
     (("upscal", "a", "b"), "Did you mean 'upscale'?"),
     (("upscale", "a.png", "b.png", "--model", "tny"), "Did you mean 'tiny'?"),
+    (("upscale", "a.png", "b.png", "--model", "potho"), "Did you mean 'photo'?"),
     (("upscale", "a.png", "b.png", "--latent", "leaned"), "Did you mean 'learned'?"),
     (("upscale", "a.png", "b.png", "--temprature", "0"), "Did you mean '--temperature'?"),
     (("run", "photo-4x-txture", "a.png", "b.png"), "Did you mean 'photo-4x-texture'?"),
