@@ -150,6 +150,11 @@ def build_linf(spec: Spec) -> LINF:
         raise UnsupportedWeights(f"patch_size is {patch!r}; it must be an odd whole number.")
     args["patch_size"] = patch
     _settle_switches(args)
+    for key in ("patch_size", "flow_layers", "num_layer", "hidden_dim"):
+        if key in args:
+            _checked(spec.name, key, args[key], int)
+    if args.get("hidden_dim", 2) % 2:
+        raise UnsupportedWeights(f"Model {spec.name!r} has hidden_dim = {args['hidden_dim']}: give an even number.")
     known = {"patch_size", "flow_layers", "num_layer", "hidden_dim", "ensemble", "amplitude_weighting"}
     if unknown := sorted(set(args) - known):
         raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
