@@ -327,6 +327,23 @@ def test_long_words_of_a_png_are_kept(tmp_path: Path) -> None:
     assert before == PngImagePlugin.MAX_TEXT_CHUNK
 
 
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_a_resolution_beyond_a_format_is_left_out(tmp_path: Path, depth: Any) -> None:
+    many = Picture(np.zeros((6, 8, 3), np.float32), dpi=(3e10, 3e10))
+    for name in ("b.png", "b.tif"):
+        write_picture(many, tmp_path / name, depth=depth)
+        assert read_picture(tmp_path / name).dpi is None
+    for name in ("b.jpg", "b.webp", "b.avif"):
+        write_picture(many, tmp_path / name)
+        assert read_picture(tmp_path / name).dpi is None
+    write_picture(many, tmp_path / "b.bmp")
+    assert loss_notes(many, "b.png") == ["'b.png' cannot hold the picture's DPI"]
+    fine = replace(many, dpi=(2.54e6, 2.54e6))  # 10 nm
+    write_picture(fine, tmp_path / "b.png", depth=depth)
+    assert read_picture(tmp_path / "b.png").dpi == pytest.approx((2.54e6, 2.54e6))
+    assert loss_notes(fine, "b.jpg") == ["'b.jpg' cannot hold the picture's DPI; a PNG can"]
+
+
 def test_many_words_are_not_all_told() -> None:
     texts = Texts(pairs=tuple((f"k{i}", f"{i}") for i in range(99)))
     picture = Picture(np.zeros((6, 8, 3), np.float32), texts=texts)

@@ -19,6 +19,8 @@ _HELD: dict[str, tuple[str, ...]] = {
     "AVIF": ("icc", "exif", "xmp"),
     "JPEG2000": ("comment",),
 }
+# Pixels per inch: of whole numbers of 16 bits, and of 31 bits to a metre; elsewhere of ratios of 32 bits
+_MOST_DPI = {"JPEG": 65535, "PNG": 5e7, "BMP": 5e7}
 _SHOWN = 8  # names of what is lost
 LONGEST_SEGMENT = 65533  # bytes of a JPEG's segment with its length; one block is one segment
 _HEADS = {"xmp": 31, "iptc": 40, "exif": 2, "comment": 2}  # what stands before a block in its segment
@@ -48,7 +50,8 @@ def fitted(picture: Picture, kind: str) -> Picture:
         pixels = picture.pixels if _deep(picture, kind) else as_srgb(picture.pixels, picture.icc)
         picture = replace(picture, pixels=pixels, icc=None)
     exif = picture.exif if "exif" in held and _short(picture.exif, "exif", kind) else None
-    return replace(picture, exif=exif, texts=_kept(picture.texts, kind))
+    dpi = picture.dpi if picture.dpi is not None and max(picture.dpi) <= _MOST_DPI.get(kind, 4e9) else None
+    return replace(picture, exif=exif, dpi=dpi, texts=_kept(picture.texts, kind))
 
 
 def loss_notes(picture: Picture, path: str | os.PathLike[str]) -> list[str]:
@@ -66,16 +69,17 @@ def loss_notes(picture: Picture, path: str | os.PathLike[str]) -> list[str]:
             + ("become sRGB" if converts else "will be taken for sRGB; a PNG or TIFF keeps them")
         )
     if lost := _lost(picture, kind):
+        way = "" if kind == "PNG" else "; a PNG can"
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
-        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost[:_SHOWN])}{more}; a PNG can")
+        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost[:_SHOWN])}{more}{way}")
     return notes
 
 
 def _lost(picture: Picture, kind: str) -> list[str]:
     kept, texts = fitted(replace(picture, pixels=picture.pixels[:1, :1], alpha=None), kind), picture.texts
-    lost = ["EXIF"] if picture.exif is not None and kept.exif is None else []
-    lost += [n.upper() for n in ("xmp", "iptc") if getattr(texts, n) is not None and getattr(kept.texts, n) is None]
-    return lost + [key for key, text in texts.pairs if text not in {t for _, t in kept.texts.pairs}]
+    lost = [n for n in ("exif", "dpi") if getattr(picture, n) is not None and getattr(kept, n) is None]
+    lost += [n for n in ("xmp", "iptc") if getattr(texts, n) is not None and getattr(kept.texts, n) is None]
+    return [*map(str.upper, lost)] + [key for key, text in texts.pairs if text not in {t for _, t in kept.texts.pairs}]
 
 
 def _by_profile(picture: Picture, kind: str) -> bool:
