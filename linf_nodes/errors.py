@@ -34,7 +34,7 @@ class BadWorkflow(LinfError, ValueError):
 
 
 class OutOfMemory(LinfError, MemoryError):
-    """The smallest block still does not fit."""
+    """A result, or the smallest block of it, does not fit."""
 
 
 class Cancelled(LinfError):

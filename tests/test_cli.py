@@ -374,7 +374,9 @@ def test_sides_one_by_one(said: Say) -> None:
         assert upscale("a.png", "b.png", *options) == 0
         assert read_picture("b.png").pixels.shape[:2] == size
     assert upscale("a.png", "b.png", "--width", "18", "--height", "14") == 0
-    assert "note: 14 high and 18 wide changes the aspect of 'a.png' by 65 %; did you mean --size 18x14?" in said()
+    assert (
+        "note: 14 high and 18 wide changes the aspect of 'a.png' by 65 %; did you mean 18 high and 14 wide?" in said()
+    )
     assert upscale("a.png", "b.png", "--width", "14", "--height", "18") == 0
     assert "note" not in said()
     assert "both give the height" in refused(said, "upscale", "a.png", "b.png", "--size", "18x14", "--height", "20")
@@ -383,20 +385,79 @@ def test_sides_one_by_one(said: Say) -> None:
 @pytest.mark.parametrize(("words", "hint"), [
     (("upscal", "a", "b"), "Did you mean 'upscale'?"),
     (("upscale", "a.png", "b.png", "--model", "tny"), "Did you mean 'tiny'?"),
+    (("upscale", "a.png", "b.png", "--model", "potho"), "Did you mean 'photo'?"),
     (("upscale", "a.png", "b.png", "--latent", "leaned"), "Did you mean 'learned'?"),
     (("upscale", "a.png", "b.png", "--temprature", "0"), "Did you mean '--temperature'?"),
     (("run", "photo-4x-txture", "a.png", "b.png"), "Did you mean 'photo-4x-texture'?"),
     (("filter", "unsharp", "a.png", "b.png"), "Did you mean 'unsharp-mask'?"),
+    (("upscale", "a.png", "b.png", "--depth", "flot32"), "Did you mean 'float32'?"),
+    (("upscale", "a.png", "b.png", "--device", "cdua"), "Did you mean 'cuda'?"),
+    (("stack", "a.png", "b.ome.zarr", "--output", "men"), "Did you mean 'mean'?"),
+    (("run", "photo-2x-faithful", "a.png", "b.png", "--set", "3.scal=2"), "Did you mean 'scale'?"),
+    (("run", "photo-2x-faithful", "a.png", "b.png", "--set", "scal=2"), "Did you mean 'scale'?"),
+    (("run", "graph.json", "a.png", "b.png"), "Did you mean 'LINFUpscale'?"),
+    (("train", "recipe.toml"), "Did you mean 'steps'?"),
+    (("info", "tny"), "Did you mean 'tiny'?"),
 ])  # fmt: skip
 def test_a_name_that_is_nearly_right(words: tuple[str, ...], hint: str, said: Say) -> None:
     write_png(Path("a.png"))
+    graph = json.dumps(one_click_graph({"model": "tiny"}, {"scale": 2.0}))
+    Path("graph.json").write_text(graph.replace("LINFUpscale", "LINFUpscal"))
+    Path("recipe.toml").write_text('data = ["."]\nout = "run"\nstpes = 3\n')
     assert hint in refused(said, *words)
 
 
 def test_a_home_of_nobody_is_no_model(said: Say) -> None:
     write_png(Path("a.png"))
-    message = refused(said, "upscale", "a.png", "b.png", "--model", "~nobody-here/m")
-    assert "no model named '~nobody-here/m'" in message
+    Path("p.json").write_text(json.dumps(one_click_graph({"model": "tiny", "prior": "~nobody-here/m"}, {})))
+    for command in (("upscale", "a.png", "b.png", "--model", "~nobody-here/m"), ("run", "p.json", "a.png", "b.png")):
+        assert "no model named '~nobody-here/m'" in refused(said, *command)
+    assert "no preset or file '~nobody-here/p'" in refused(said, "run", "~nobody-here/p", "a.png", "b.png")
+
+
+def test_odd_exif_tags_are_said(said: Say) -> None:
+    tags = [(305, "2i", 1, (7, 9), True)]
+    tifffile.imwrite("a.tif", samples(9, 7), photometric="rgb", metadata=None, software=False, extratags=tags)
+    assert upscale("a.tif", "b.png", "--scale", "2") == 0
+    assert "note: 'a.tif' has EXIF tags of impossible values, Software: they are left out" in said()
+
+
+def test_memory_that_runs_out_costs_one_picture_of_several(said: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(Path("a.png"))
+    write_png(Path("b.png"), 11, 7)
+    taken = whole.upscale
+
+    def scarce(features: Any, *rest: Any) -> Any:
+        if features.lr_size[0] == 9:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return taken(features, *rest)
+
+    monkeypatch.setattr(whole, "upscale", scarce)
+    assert upscale("a.png", "b.png", "out/", "--scale", "2") == 1
+    assert "1 of 2 pictures done; 1 failed: a.png" in said()
+    assert [f.name for f in Path("out").iterdir()] == ["b.png"]
+
+
+def test_a_change_of_aspect_is_said_by_every_command(said: Say) -> None:
+    write_png(Path("a.png"), 12, 20)
+    graph = json.dumps(one_click_graph({"model": "tiny"}, {"height": 40, "width": 40}))
+    Path("p.json").write_text(graph)
+    np.save("a.npy", samples(12, 20, 1)[None])
+    for command in (
+        ("upscale", "a.png", "b.png", "--model", "tiny", "--scale", "4,2"),
+        ("run", "p.json", "a.png", "b.png"),
+        ("filter", "resize", "a.png", "b.png", "--height", "40", "--width", "40"),
+        ("stack", "a.npy", "b.ome.tif", "--model", "tiny", "--size", "40x40"),
+    ):
+        assert main([*command]) == 0
+        assert "wide changes the aspect of 'a." in said(), command
+    for command in (
+        ("upscale", "a.png", "b.png", "--model", "tiny", "--scale", "1.04"),  # rounding alone
+        ("upscale", "a.png", "b.png", "--model", "tiny", "--size", "24x40"),
+        ("upscale", "a.png", "b.png", "--model", "tiny", "--size", "40x40", "--aspect", "fill"),  # cut, not squeezed
+    ):
+        assert main([*command]) == 0
+        assert "aspect" not in said()
 
 
 def test_bad_outputs(said: Say, monkeypatch: pytest.MonkeyPatch) -> None:

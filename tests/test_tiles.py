@@ -275,6 +275,56 @@ def test_what_is_no_picture_is_told_in_one_sentence(image: Any, words: str) -> N
             node.function(make_model(), image)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_the_chain_takes_other_floating_point_types(dtype: torch.dtype) -> None:
+    def call(name: str, *values: Any, **options: Any) -> Any:
+        return NODES[f"LINF{name}"].function(*values, **options)
+
+    image = picture(9, 8)
+    results = []
+    for lr in (image.to(dtype).float(), image.to(dtype)):
+        seen = call("EncodeLr", make_model(), lr)
+        made = call("Compose", call("FlowInverse", seen, call("SampleLatent", seen, scale=2.0)))
+        z = call("EncodeReference", seen, made.to(dtype if dtype == torch.float64 else torch.float32))
+        results.append((made, z.z, call("Compare", lr, lr), call("Denoise", lr), call("UnsharpMask", lr)))
+    for one, other in zip(*results, strict=True):
+        assert other.dtype == torch.float32
+        assert torch.equal(one, other)
+
+
+def test_every_node_that_takes_a_picture_says_what_is_none() -> None:
+    bad = (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.zeros(3, 8, 8), np.zeros((1, 3, 8, 8)), [1], None,
+           torch.zeros(1, 3, 8, 8, dtype=torch.complex64), torch.zeros(1, 3, 8, 8).to_sparse())  # fmt: skip
+    seen = NODES["LINFEncodeLr"].function(make_model(), picture(8, 8))
+    ready = {"linf_model": make_model(), "features": seen}
+    tried = [n for n in NODES.values() if any(i.kind == "IMAGE" and i.required for i in n.inputs)]
+    assert len(tried) >= 10
+    for node in tried:
+        for image in bad:
+            values = {i.name: ready.get(i.name, image) for i in node.inputs if i.required}
+            with pytest.raises((BadValue, BadShape)):
+                node.function(**values)
+        if node.name == "LINFMatchHistogram":
+            with pytest.raises((BadValue, BadShape)):
+                node.function(torch.zeros(3, 8, 8), picture(8, 8))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])  # faithful detail needs no mask, and judges it all the same
+def test_what_is_no_mask_is_told_in_one_sentence(temperature: float) -> None:
+    for mask in ([1], "a.png", torch.tensor(1.0), torch.full((8, 8), 255, dtype=torch.uint8), torch.ones(1, 3, 8, 8),
+                 torch.full((8, 8), float("nan")), torch.ones(2, 8, 8), np.ones((8, 8))):  # fmt: skip
+        with pytest.raises((BadValue, BadShape), match="The mask"):
+            NODES["LINFUpscale"].function(
+                make_model(), picture(8, 8), temperature=temperature, auto_temperature=False, mask=mask
+            )
+
+
+def test_a_mask_of_true_and_false_is_one_of_ones_and_zeros() -> None:
+    mask = torch.rand(8, 8) < 0.5
+    one, other = (NODES["LINFUpscale"].function(make_model(), picture(8, 8), mask=m) for m in (mask, mask.double()))
+    assert torch.equal(one, other)
+
+
 def test_other_floating_point_types_are_taken() -> None:
     image = picture(8, 9)
     wanted = NODES["LINFUpscale"].function(make_model(), image, temperature=0.5, auto_temperature=False)
@@ -282,3 +332,4 @@ def test_other_floating_point_types_are_taken() -> None:
         found = NODES["LINFUpscale"].function(make_model(), image.to(dtype), temperature=0.5, auto_temperature=False)
         assert found.dtype == torch.float32
         assert (found - wanted).abs().max() < most
+        assert NODES["LINFUpscale"].function(make_model(), image.to(dtype), 1.0, reduce=True).dtype == torch.float32

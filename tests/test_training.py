@@ -995,6 +995,10 @@ def test_held_out_pictures_are_not_trained_on(home: Path) -> None:
         ('compile = "yes"', "compile = 'yes'"),
         ('kind = "gan"', "linf or prior"),
         ("scales = [4.0, 1.0]", "in order"),
+        ("scales = [[], 4.0]", "scales = [[], 4.0]"),
+        ('scales = ["x", 4.0]', "scales = ['x', 4.0]"),
+        ("lr = -1.0", "lr = -1.0: give a number from 0"),
+        ("lr = nan", "lr = nan"),
         ("jpeg = [0, 50]", "from 1 to 100"),
         ("noise = [3.0]", "from 0 to 255"),
         ("steps = = 1", "cannot be read"),
@@ -1005,6 +1009,17 @@ def test_recipes_that_cannot_be(home: Path, text: str, said: str) -> None:
     path.write_text(f'data = ["data"]\nout = "run"\n{text}\n')
     with pytest.raises(BadValue, match=said.replace("[", r"\[")):
         Recipe.read(path)
+
+
+@pytest.mark.parametrize("value", ["[]", '"x"', "1e400", "-1", "0", "true", "1.5", "99999999999", "nan"])
+@pytest.mark.parametrize(
+    ("key", "usual"), [("n_resblocks", 1), ("n_feats", 8), ("hidden_dim", 16), ("num_layer", 2), ("flow_layers", 2)]
+)
+def test_arguments_of_a_model_are_judged_before_it_is_made(home: Path, key: str, usual: int, value: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(UnsupportedWeights, match=rf"{key}\b.* {re.escape(repr(tomllib.loads(f'v = {value}')['v']))}"):
+        Run(recipe(home, MODEL.replace(f"{key} = {usual}", f"{key} = {value}")), CPU)
+    assert time.perf_counter() - start < 3
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)

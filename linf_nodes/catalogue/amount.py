@@ -21,8 +21,9 @@ def amount_of(features: Features, grid: Grid, kind: str, detail: Detail, mask: M
     value = detail.amount(features.model, max(grid.scale), kind)
     if mask is None:
         return Amount(value)
-    if len(mask) not in (1, len(features.image)) and mask.ndim == 3:
+    mask = render.check_mask(mask, grid)
+    if len(mask) not in (1, len(features.image)):
         raise BadShape(
             f"The mask has {len(mask)} pictures, the batch {len(features.image)}: give one mask, or one each."
         )
-    return Amount(value, render.check_mask(mask, grid)) if value else Amount(0.0)
+    return Amount(value, mask) if value else Amount(0.0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import BadValue
 from ..pipeline import composition, features, render
+from ..pipeline.features import check_image
 from ..pipeline.grid import Grid
 from ..pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from ..pipeline.reference import encode_reference as encode_picture
@@ -61,7 +62,7 @@ def encode_lr(
         Hold the features in half precision: half the memory, and a difference far below a grey level of 8 bits.
     """
     if edges == features.SEAMLESS:  # every window is encoded among its copies, when it is asked for
-        features.check_image(image)
+        check_image(image)
         return features.Features(linf_model, image, edges=edges)
     found = features.encode(linf_model, image, tile or render.AUTO_TILE, progress)
     return replace(found, maps=found.maps.half()) if half and found.maps is not None else found
@@ -127,9 +128,10 @@ def encode_reference(features: Features, reference: Image, tile: Tile = 0, progr
     reference
         The high-resolution picture; its size is the output size.
     """
+    check_image(reference)
     hr_size = (reference.shape[-2], reference.shape[-1])
     grid = _grid(features, output_size(features.lr_size, size=hr_size))
-    z = encode_picture(features, grid, reference, tile or None, progress)
+    z = encode_picture(features, grid, reference.float(), tile or None, progress)
     return ArrayLatent(grid, features.model.hash, z, "reference")
 
 

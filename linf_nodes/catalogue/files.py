@@ -75,7 +75,7 @@ def _picture(image: Tensor, texts: Sequence[tuple[str, str]]) -> "Picture":
     from ..pictures import Picture
     from ..pictures.texts import Texts
 
-    planes, words = image.movedim(0, -1).cpu().numpy(), Texts(pairs=tuple(texts))
+    planes, words = image.detach().float().movedim(0, -1).cpu().numpy(), Texts(pairs=tuple(texts))
     if not has_alpha(image):
         return Picture(planes, texts=words)
     return Picture(planes[..., :-1], planes[..., -1], texts=words)

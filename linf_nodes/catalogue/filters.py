@@ -1,5 +1,6 @@
 """Filters over scikit-image, so that chains exist in every host. Alpha passes through untouched."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BadShape, BadValue
+from ..memory import check_result
 from ..pipeline.features import check_image, has_alpha
 from .node import node
 from .types import Image, Pixels
@@ -56,6 +58,7 @@ def denoise(
     """
     from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle
 
+    check_image(image)
     axis = 2 if image.shape[1] > 2 else None  # bilateral takes no colour axis of length 1
     methods: dict[str, Callable[[Any], Any]] = {
         "total variation": lambda p: denoise_tv_chambolle(p, strength, channel_axis=axis),
@@ -122,6 +125,7 @@ def resize(
         size = (height or max(1, round(h * width / w)), width or max(1, round(w * height / h)))
     else:
         size = (max(1, round(h * factor)), max(1, round(w * factor)))
+    check_result("A result", size, 4 * math.prod((*image.shape[:2], *size)))
     degree = {"nearest": 0, "bilinear": 1, "bicubic": 3}[order]
     smooth = degree > 0 and (size[0] < h or size[1] < w)
 
@@ -144,6 +148,7 @@ def match_histogram(image: Image, reference: Image) -> Image:
     """
     from skimage.exposure import match_histograms
 
+    check_image(image)
     check_image(reference)
     target = _array(reference[0][:-1] if has_alpha(reference[0]) else reference[0])
     planes = image.shape[1] - has_alpha(image[0])
@@ -173,10 +178,12 @@ def compare(
     gain
         Multiplies the difference.
     """
+    check_image(image_a)
+    check_image(image_b)
     size = tuple(max(a, b) for a, b in zip(image_a.shape[-2:], image_b.shape[-2:], strict=True))
     if image_a.shape[1] != image_b.shape[1]:
         raise BadShape(f"The pictures have {image_a.shape[1]} and {image_b.shape[1]} channels: use the same kind.")
-    a, b = (torch.nn.functional.interpolate(i, size, mode="nearest-exact") for i in (image_a, image_b))
+    a, b = (torch.nn.functional.interpolate(i, size, mode="nearest-exact") for i in (image_a.float(), image_b.float()))
     a, b = (_repeated(i, max(len(a), len(b))) for i in (a, b))
     if mode == "side by side":
         return torch.cat((a, b), -1)
@@ -205,7 +212,7 @@ def _each(image: Tensor, change: Callable[[Any], Any]) -> Tensor:
 
 
 def _array(picture: Tensor) -> Any:
-    return picture.movedim(0, -1).contiguous().numpy()
+    return picture.detach().float().movedim(0, -1).contiguous().numpy()
 
 
 def _tensor(array: Any) -> Tensor:

@@ -85,7 +85,7 @@ def upscale(
     )  # fmt: skip
     target = wish.target(seen.lr_size)
     if not target.computed:
-        return target.finish(image)
+        return target.finish(seen.image)
     detail = detail_of(latent, temperature, auto_temperature, strength)
     kind, (height, width) = detail.kind(linf_model), target.grid
     draw = {} if kind == "learned" else {"seed": seed, "frame": frame, "origin_y": origin_y, "origin_x": origin_x}

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import LinfError, UnsupportedWeights
+from ..memory import fits, shortage
 from .latent_front import LatentPrior
 from .linf import LINF
 from .spec import Spec, build_linf, build_prior
@@ -17,6 +18,7 @@ from .window_attention import SwinBlock, relative_position_index
 _COUNTS = {"n_resblocks", "nb", "n_blocks", "flow_layers", "num_layer", "depth", "depths"}
 _DEFAULTS = {"patch_size": 1, "depth": 0, "window_size": 8, "img_size": 48}
 _SHOWN = 3
+TRAINED = 20  # bytes of a value while it is trained: itself, its average, its gradient and two moments
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -62,15 +64,49 @@ def build(weights: Weights) -> tuple[LINF, LatentPrior | None]:
     return linf, prior
 
 
-def _network(make: Callable[[Spec], Net], spec: Spec, state: Mapping[str, Tensor]) -> Net:
-    _check_room(spec, state)
+def check_asked(make: Callable[[Spec], nn.Module], spec: Spec) -> None:
+    """Refuse a description without tensors, a recipe's say, of which no network can be made and trained here.
+
+    Raises
+    ------
+    UnsupportedWeights
+    """
+    _check_room(spec, {})
+    net = _unfilled(make, spec)
+    _check_attention(net)
+    _check_layers(spec, net)
+    count = sum(p.numel() for p in net.parameters())
+    if not fits(TRAINED * count):
+        raise UnsupportedWeights(
+            f"The model {spec.name!r} has {count:,} values, and training them {shortage(TRAINED * count)}: make it "
+            "smaller."
+        )
+
+
+def _check_layers(spec: Spec, net: nn.Module) -> None:
+    """Refuse layers that would fail at the first picture: without channels, or with kernels that have no middle."""
+    if empty := next((name for name, p in net.named_parameters() if not p.numel()), None):
+        raise UnsupportedWeights(f"The model {spec.name!r} would have no channels in {empty}: make it larger.")
+    for name, layer in net.named_modules():
+        if isinstance(layer, nn.Conv2d) and layer.padding != (0, 0) and layer.kernel_size[0] % 2 == 0:
+            raise UnsupportedWeights(
+                f"The model {spec.name!r} would have a kernel of {layer.kernel_size[0]} in {name}: give an odd number."
+            )
+
+
+def _unfilled(make: Callable[[Spec], Net], spec: Spec) -> Net:
     try:
         with Unfilled():
-            net = make(spec)
+            return make(spec)
     except LinfError:
         raise
     except Exception as error:  # whatever a constructor makes of arguments from a file
         raise UnsupportedWeights(f"The model {spec.name!r} cannot be built from its arguments: {error}.") from error
+
+
+def _network(make: Callable[[Spec], Net], spec: Spec, state: Mapping[str, Tensor]) -> Net:
+    _check_room(spec, state)
+    net = _unfilled(make, spec)
     wanted = net.state_dict()
     _check_names_and_shapes(spec, wanted, state)
     cast = {name: state[name].detach().to("cpu", value.dtype) for name, value in wanted.items()}
@@ -82,14 +118,14 @@ def _network(make: Callable[[Spec], Net], spec: Spec, state: Mapping[str, Tensor
 
 
 def _check_room(spec: Spec, state: Mapping[str, Tensor]) -> None:
-    """Refuse a description that asks for far more than its tensors hold, before anything of it is made."""
+    """Refuse a description that asks for far more than its tensors, or any, hold: before anything is made."""
     inner = spec.args.get("encoder_spec")
     args = {**spec.args, **(Spec.of(inner).args if isinstance(inner, Mapping) else {})}
     side = max([1024, *(max(t.shape, default=1) for t in state.values())])
     values = max(10**7, sum(t.numel() for t in state.values()))
     for key, value in args.items():
         if _size(value) > (max(64, len(state)) if key in _COUNTS else side):
-            raise _too_much(key, value)
+            raise _too_much(key, value, state)
     patch, depth, window, image = (_size(args.get(k, n)) for k, n in _DEFAULTS.items())
     blocks = _size(args.get("depths", 36))
     for key, asked, most in (
@@ -98,7 +134,7 @@ def _check_room(spec: Spec, state: Mapping[str, Tensor]) -> None:
         ("window_size", blocks * (max(window, image) * window) ** 2, 4 * values),
     ):
         if asked > most:
-            raise _too_much(key, args.get(key))
+            raise _too_much(key, args.get(key), state)
 
 
 def _size(value: Any) -> int:
@@ -108,9 +144,10 @@ def _size(value: Any) -> int:
     return abs(value) if isinstance(value, int) else 0
 
 
-def _too_much(key: str, value: Any) -> UnsupportedWeights:
+def _too_much(key: str, value: Any, state: Mapping[str, Tensor]) -> UnsupportedWeights:
     shown = f" {value!r:.60}" if _size(value) < 10**18 else ""  # Python prints no integers of thousands of digits
-    return UnsupportedWeights(f"The model's argument {key}{shown} asks for far more than the file's tensors hold.")
+    most = "the file's tensors hold" if state else "a model has: make it smaller"
+    return UnsupportedWeights(f"The model's argument {key}{shown} asks for far more than {most}.")
 
 
 def _check_names_and_shapes(spec: Spec, wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:

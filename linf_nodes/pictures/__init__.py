@@ -2,18 +2,22 @@
 
 from .finding import find_pictures, place_pictures
 from .formats import EXTENSIONS, written_suffix
+from .holding import loss_notes
 from .picture import Picture
-from .reading import read_picture, read_recipe
-from .writing import Depth, check_target, loss_notes, write_picture
+from .reading import read_header, read_picture, read_recipe
+from .size import Header
+from .writing import Depth, check_target, write_picture
 
 __all__ = [
     "EXTENSIONS",
     "Depth",
+    "Header",
     "Picture",
     "check_target",
     "find_pictures",
     "loss_notes",
     "place_pictures",
+    "read_header",
     "read_picture",
     "read_recipe",
     "write_picture",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import GPSTAGS, IFD, TAGS, Base
 
 from .recipe import pack_comment, unpack_comment
 
@@ -43,10 +43,13 @@ _LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")
 _RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 
 
-def exif_of(image: Image.Image) -> Image.Exif:
-    """The EXIF of an open picture; a block too damaged to read counts as none."""
+def exif_of(image: Image.Image, *, decoding: bool = True) -> Image.Exif:
+    """The EXIF of an open picture; a block too damaged to read counts as none.
+
+    Behind the samples of a PNG it is found by `decoding` them alone.
+    """
     try:
-        exif = image.getexif()
+        exif = image.getexif() if decoding else Image.Image.getexif(image)
         for ifd in DIRECTORIES:
             exif.get_ifd(ifd)
     except _BROKEN:
@@ -97,32 +100,28 @@ def dump_exif(exif: Image.Exif) -> bytes | None:
     plain = [tag for tag in exif if tag not in DIRECTORIES]
     if not plain and not any(exif.get_ifd(ifd) for ifd in DIRECTORIES):
         return None
-    try:
-        return _selected(exif, plain).tobytes()
-    except _BROKEN:
-        return _whole_tags(exif, plain)
+    return _selected(exif, plain).tobytes()
 
 
-def _whole_tags(exif: Image.Exif, plain: Iterable[int]) -> bytes | None:
-    """The block without the tags that cannot be written, of impossible types say: losing them beats losing the rest."""
-    kept = Image.Exif()
-    for tag in plain:
-        kept[tag] = exif[tag]
-        if not _writable(kept):
-            del kept[tag]
-    for ifd in DIRECTORIES:
-        entries = kept.get_ifd(ifd)
-        for tag, value in exif.get_ifd(ifd).items():
-            if tag != IFD.Interop:
-                entries[tag] = value
-                if not _writable(kept):
-                    del entries[tag]
-    return kept.tobytes() if list(kept) or any(kept.get_ifd(ifd) for ifd in DIRECTORIES) else None
+def take_odd(exif: Image.Exif) -> tuple[str, ...]:
+    """Remove the tags that cannot be written, of impossible types say, and name them: the rest is kept."""
+    if _writable(exif):
+        return ()
+    odd = []
+    for place, names in ((None, TAGS), (IFD.Exif, TAGS), (IFD.GPSInfo, GPSTAGS)):
+        entries = exif if place is None else exif.get_ifd(place)
+        for tag in [t for t in entries if t not in (*DIRECTORIES, IFD.Interop)]:
+            alone = Image.Exif()
+            (alone if place is None else alone.get_ifd(place))[tag] = entries[tag]
+            if not _writable(alone):
+                del entries[tag]
+                odd.append(names.get(tag, str(tag)))
+    return tuple(odd)
 
 
 def _writable(exif: Image.Exif) -> bool:
     try:
-        exif.tobytes()
+        dump_exif(exif)
     except _BROKEN:
         return False
     return True
@@ -186,6 +185,9 @@ def put_size(exif: Image.Exif, height: int, width: int) -> None:
     for tag, value in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
         if tag in details:
             details[tag] = value
+    for tag, value in ((Base.ImageWidth, width), (Base.ImageLength, height)):
+        if tag in exif:
+            exif[tag] = value
 
 
 def usable_dpi(dpi: object) -> tuple[float, float] | None:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import BadShape
+from .codes import Colours
+from .codes import FloatArray as FloatArray
 from .texts import Texts
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +34,10 @@ class Picture:
         How many pages or frames the file holds; `pixels` is the first.
     texts
         XMP, IPTC, the texts of a PNG and comments.
-    cicp
-        The colours that a PNG states by code (its cICP chunk); None: sRGB, or what `icc` says.
+    odd
+        Names of EXIF tags of impossible values, which were left out.
+    colours
+        What a PNG or AVIF states of its colours by codes or numbers; nothing: sRGB, or what `icc` says.
     """
 
     pixels: FloatArray
@@ -49,7 +50,13 @@ class Picture:
     range: tuple[float, float] | None = None
     pages: int = 1
     texts: Texts = field(default_factory=Texts)
-    cicp: bytes | None = None
+    odd: tuple[str, ...] = ()
+    colours: Colours = field(default_factory=Colours)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[0], self.pixels.shape[1]
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape

@@ -41,6 +41,12 @@ def encode_png16(
     return b"".join(chunks)
 
 
+def with_chunks(data: bytes, more: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """A PNG file with further chunks right behind its header."""
+    end = len(_MAGIC) + 25
+    return b"".join([data[:end], *(_chunk(name, body) for name, body in more), data[end:]])
+
+
 def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 

@@ -3,18 +3,21 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, PngImagePlugin
 
 from . import exif as exif_blocks
-from .cicp import read_cicp
+from .codes_reading import read_colours
 from .colour import to_srgb
+from .ppm import read_ppm16
 from .samples import Decoded, Samples
-from .size import check_size
+from .size import Header, check_size
 from .texts import texts_of
+from .webp import check_canvas
 
 _opening = threading.Lock()
 _ITEMSIZES = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
@@ -24,14 +27,18 @@ _ITEMSIZES = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 def opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
     """Open a picture of any size.
 
-    Big pictures are the purpose here, so Pillow's guard against decompression bombs is lifted, for the opening only.
+    Big pictures are the purpose here, so Pillow's guard against decompression bombs is lifted, for the opening only; so
+    is that against long texts, such as workflows with pictures in them: all together may have 64 MB.
     """
+    if kind == "WEBP":
+        check_canvas(path)
     with _opening:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        longest, PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
         try:
             image = Image.open(path, formats=[kind])
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = limit, longest
     with image:
         yield image
 
@@ -39,19 +46,37 @@ def opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
 def read_raster(path: Path, kind: str) -> Decoded:
     """Decode the first frame of whatever Pillow reads."""
     with opened(path, kind) as image:
-        deep = kind == "PNG" and _rawmode(image).endswith(";16B")
-        itemsize = 2 if deep else _ITEMSIZES.get(image.mode, 1)
-        check_size(path, kind, *image.size, len(image.getbands()), itemsize)
+        deep = _is_deep(image, kind)
+        check_size(path, kind, _header(image, kind))
         # an MPO is a JPEG that carries further views of the same picture
         pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if kind == "PPM" and (wide := read_ppm16(path)) is not None:
+            return Decoded(wide)
         samples, icc = (_deep_png(path, image), icc_of(image)) if deep else image_samples(image)
         exif = exif_blocks.exif_of(image)
         from_exif = exif_blocks.take_resolution(exif)
         dpi = _stated_dpi(image, kind) or from_exif
-        if kind == "PPM" and image.mode == "I":  # Pillow spreads 16 bits over 32
-            samples = samples.astype(np.uint16)
-        cicp = read_cicp(path) if kind == "PNG" else None
-        return Decoded(samples, exif, icc, dpi, pages, texts_of(image), cicp)
+        return Decoded(samples, exif, icc, dpi, pages, texts_of(image), read_colours(path, kind))
+
+
+def raster_header(path: Path, kind: str) -> Header:
+    """What the file states, checked; no sample is decoded."""
+    with opened(path, kind) as image:
+        header = _header(image, kind)
+        check_size(path, kind, header)
+        turned = exif_blocks.take_orientation(exif_blocks.exif_of(image, decoding=False)) >= 5
+        return replace(header, height=header.width, width=header.height) if turned else header
+
+
+def _header(image: Image.Image, kind: str) -> Header:
+    channels = len(image.getbands()) + (image.has_transparency_data and image.mode in ("1", "L", "RGB", "P"))
+    colours = max(3, channels) if image.mode == "P" else channels
+    return Header(image.height, image.width, colours, 2 if _is_deep(image, kind) else _ITEMSIZES.get(image.mode, 1))
+
+
+def _is_deep(image: Image.Image, kind: str) -> bool:
+    """Whether it is a 16-bit PNG; known until the picture is loaded."""
+    return kind == "PNG" and _rawmode(image).endswith(";16B")
 
 
 def _stated_dpi(image: Image.Image, kind: str) -> tuple[float, float] | None:

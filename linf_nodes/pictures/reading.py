@@ -10,13 +10,14 @@ import numpy as np
 import tifffile
 
 from ..errors import BadPicture
-from .exif import dump_exif, exif_of, take_orientation, take_recipe
+from .exif import dump_exif, exif_of, take_odd, take_orientation, take_recipe
 from .formats import format_by_content
 from .picture import FloatArray, Picture
-from .raster import opened, read_raster
+from .raster import opened, raster_header, read_raster
 from .recipe import KEY, parse_recipe
 from .samples import Decoded, full_range, oriented, to_float, unusual_range
-from .tiff_reading import read_tiff, tiff_exif
+from .size import Header
+from .tiff_reading import read_tiff, tiff_exif, tiff_header
 
 # What decoders raise on damaged files.
 _DAMAGE = (
@@ -64,6 +65,18 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     return _picture(decoded, kind, path)
 
 
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """What a file states of its size, checked as `read_picture` checks it; no sample is decoded."""
+    path = Path(path)
+    kind = format_by_content(path)
+    try:
+        return tiff_header(path) if kind == "TIFF" else raster_header(path, kind)
+    except BadPicture:
+        raise
+    except (*_DAMAGE, MemoryError) as error:
+        raise _damaged(path, error) from error
+
+
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The recipe that `write_picture` stored in a file, or None; raises `BadPicture` as `read_picture` does."""
     path = Path(path)
@@ -73,6 +86,8 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             return take_recipe(tiff_exif(path))
         with opened(path, kind) as image:
             return parse_recipe(str(image.info.get(KEY, ""))) if kind == "PNG" else take_recipe(exif_of(image))
+    except BadPicture:
+        raise
     except (*_DAMAGE, MemoryError) as error:
         raise _damaged(path, error) from error
 
@@ -85,6 +100,7 @@ def _damaged(path: Path, error: BaseException) -> BadPicture:
 def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
     orientation = take_orientation(decoded.exif)
     take_recipe(decoded.exif)
+    odd = take_odd(decoded.exif)
     samples = oriented(decoded.samples, orientation)
     if 0 in samples.shape:
         raise BadPicture(f"'{path}' is {samples.shape[1]} x {samples.shape[0]} pixels; export it again")
@@ -106,7 +122,8 @@ def _picture(decoded: Decoded, kind: str, path: Path) -> Picture:
         range=limits,
         pages=decoded.pages,
         texts=decoded.texts,
-        cicp=decoded.cicp,
+        odd=odd,
+        colours=decoded.colours,
     )
 
 

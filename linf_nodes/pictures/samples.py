@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .codes import Colours
 from .picture import FloatArray
 from .texts import Texts
 
@@ -23,7 +24,7 @@ class Decoded:
     dpi: tuple[float, float] | None = None
     pages: int = 1
     texts: Texts = field(default_factory=Texts)
-    cicp: bytes | None = None
+    colours: Colours = field(default_factory=Colours)
 
 
 def oriented(samples: Samples, orientation: int) -> Samples:

@@ -1,6 +1,7 @@
 """What a file says in words: XMP, IPTC, texts of a PNG, comments. Carried along, sizes and orientation mended."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -10,7 +11,7 @@ from .recipe import KEY
 XMP_KEY = "XML:com.adobe.xmp"  # under which a PNG holds XMP
 COMMENT_KEY = "Comment"
 _IPTC_RESOURCE = 0x0404  # of Photoshop's blocks, the one that holds IPTC
-_OWN = re.compile(r"Raw profile type (exif|xmp|icc|icm|APP1)|" + re.escape(XMP_KEY))  # have a place of their own
+_OWN = re.compile(r"Raw profile type (exif|xmp|iptc|icc|icm|APP1)|" + re.escape(XMP_KEY))  # have a place of their own
 
 _SIZES = {
     "PixelXDimension": 1,
@@ -33,19 +34,19 @@ class Texts:
         return replace(self, xmp=None if self.xmp is None else _mended(self.xmp, (height, width)))
 
     @property
-    def comment(self) -> str | None:
-        """The text that a JPEG or GIF can hold too."""
-        return next((text for key, text in self.pairs if key.lower() == COMMENT_KEY.lower()), None)
+    def comments(self) -> tuple[str, ...]:
+        """The texts that a JPEG can hold too."""
+        return tuple(text for key, text in self.pairs if key.lower() == COMMENT_KEY.lower())
 
 
 def texts_of(image: Image.Image) -> Texts:
     """The words of an open picture; those of a PNG are complete once it is loaded."""
-    xmp = image.info.get("xmp") or image.info.get(XMP_KEY)
-    pairs = [(k, str(v)) for k, v in getattr(image, "text", {}).items() if k != KEY and not _OWN.fullmatch(k)]
-    comment = image.info.get("comment")
-    if comment and image.format != "PNG":
-        pairs.append((COMMENT_KEY, _text(comment)))
-    return Texts(xmp.encode() if isinstance(xmp, str) else _bytes(xmp), _iptc(image), tuple(pairs))
+    said = getattr(image, "text", {})
+    xmp = image.info.get("xmp") or image.info.get(XMP_KEY) or _profile(said, "xmp")
+    pairs = [(k, str(v)) for k, v in said.items() if k != KEY and not _OWN.fullmatch(k)]
+    pairs += [(COMMENT_KEY, _text(comment)) for comment in _comments(image)]
+    iptc = _iptc(image) or _profile(said, "iptc")
+    return Texts(xmp.encode() if isinstance(xmp, str) else _bytes(xmp), iptc, tuple(pairs))
 
 
 def png_chunks(texts: Texts) -> list[tuple[bytes, bytes]]:
@@ -69,6 +70,12 @@ def _text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
     return b"iTXt", name + b"\0\0\0\0\0" + text.encode("utf-8")
 
 
+def comment_segment(comment: str) -> bytes:
+    """A JPEG segment that holds a comment."""
+    body = comment.encode()
+    return b"\xff\xfe" + (len(body) + 2).to_bytes(2, "big") + body
+
+
 def photoshop_block(iptc: bytes) -> bytes:
     """A JPEG segment that holds an IPTC block."""
     body = b"8BIM" + _IPTC_RESOURCE.to_bytes(2, "big") + b"\0\0" + len(iptc).to_bytes(4, "big") + iptc
@@ -79,6 +86,21 @@ def photoshop_block(iptc: bytes) -> bytes:
 def _iptc(image: Image.Image) -> bytes | None:
     blocks = image.info.get("photoshop")
     return _bytes(blocks.get(_IPTC_RESOURCE)) if isinstance(blocks, dict) else None
+
+
+def _comments(image: Image.Image) -> list[object]:
+    """All of them, but what an encoder says of itself; Pillow hands over a JPEG's last."""
+    found = [body for name, body in getattr(image, "applist", []) if name == "COM"]
+    if not found and image.format != "PNG" and (comment := image.info.get("comment")):
+        found = [comment]
+    return [c for c in found if c and not _text(c).startswith("Created by OpenJPEG")]
+
+
+def _profile(said: Mapping[str, object], name: str) -> bytes | None:
+    """A block that stands in a PNG as hexadecimal digits below its name and length, as ImageMagick writes it."""
+    found = re.fullmatch(rf"\s*{name}\s+\d+\s+([0-9a-fA-F\s]+)", str(said.get(f"Raw profile type {name}", "")))
+    digits = re.sub(r"\s", "", found[1]) if found else ""
+    return bytes.fromhex(digits) if digits and len(digits) % 2 == 0 else None
 
 
 def _bytes(block: object) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -10,12 +11,20 @@ import tifffile
 from PIL import Image
 
 from ..errors import BadPicture
-from .exif import exif_of_tiff, take_resolution
+from .exif import exif_of_tiff, take_orientation, take_resolution
 from .raster import as_planes, image_samples, opened, reread_deep
 from .samples import Decoded, Samples
-from .size import check_size
+from .size import Header, check_claim, check_size
 from .texts import Texts
 
+# Bytes that a byte of the file can stand for at most, by compression; others can stand for any number.
+_MOST_BYTES = {
+    tifffile.COMPRESSION.NONE: 1,
+    tifffile.COMPRESSION.PACKBITS: 64,
+    tifffile.COMPRESSION.LZW: 2731,
+    tifffile.COMPRESSION.DEFLATE: 1032,
+    tifffile.COMPRESSION.ADOBE_DEFLATE: 1032,
+}
 _GREY_OR_RGB = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 
 
@@ -24,12 +33,11 @@ def read_tiff(path: Path) -> Decoded:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         pages = len(tiff.pages)
+        check_size(path, "TIFF", _header(page, path))
         _check_whole(page, path)
         exif = _page_exif(tiff)
         icc = page.tags.valueof(34675)
         words = Texts(_block(page, 700), _block(page, 33723))
-        planes, depth, height, width, contiguous = page.shaped
-        check_size(path, "TIFF", width, height, planes * depth * contiguous, max(1, (_bits(page) + 7) // 8))
         samples = _direct_samples(page, path)
     if samples is None:
         samples, icc = _pillow_samples(page, path, icc)
@@ -47,8 +55,30 @@ def _page_exif(tiff: tifffile.TiffFile) -> Image.Exif:
     return exif_of_tiff(stream, tiff.pages.first.offset, byteorder=tiff.byteorder, big=tiff.is_bigtiff)
 
 
-def _bits(page: Any) -> int:
-    return page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+def tiff_header(path: Path) -> Header:
+    """What the first page states, checked; no sample is decoded."""
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        header = _header(page, path)
+        check_size(path, "TIFF", header)
+        _check_whole(page, path)
+        turned = take_orientation(_page_exif(tiff)) >= 5
+        return replace(header, height=header.width, width=header.height) if turned else header
+
+
+def _header(page: Any, path: Path) -> Header:
+    """Sides and samples, each one number; together no more than the file's bytes can hold."""
+    for tag in (256, 257, 277):
+        value = page.tags.valueof(tag, 1)
+        if not isinstance(value, int) or value < 0:
+            raise BadPicture(f"'{path}' is damaged: its tag {tag} is {value!r:.60}; fetch or export it again")
+    planes, depth, height, width, contiguous = page.shaped
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    channels = planes * depth * contiguous
+    if page.compression in _MOST_BYTES:
+        most = 8 * _MOST_BYTES[page.compression] * path.stat().st_size / max(1, channels * bits)
+        check_claim(path, "TIFF", width, height, most)
+    return Header(height, width, channels, max(1, (bits + 7) // 8))
 
 
 def _block(page: Any, tag: int) -> bytes | None:

@@ -1,25 +1,22 @@
 """Write a picture file."""
 
-import io
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from ..atomic import atomic_write
 from ..errors import BadPicture, BadValue
 from . import exif as exif_blocks
-from .cicp import can_convert, colours_named, is_srgb, to_srgb
 from .formats import format_by_name
+from .holding import check_colours, fitted
 from .picture import Picture
-from .png16 import encode_png16
-from .recipe import KEY, recipe_text
+from .raster_writing import LOSSY, encoded, sized_texts
 from .samples import Samples, from_float, full_range
-from .texts import Texts, photoshop_block, png_chunks
 from .tiff_writing import write_tiff
+from .webp import LONGEST_SIDE
 
 Depth = Literal["8", "16", "float32"]
 
@@ -28,10 +25,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "16": np.dtype(np.uint16),
     "float32": np.dtype(np.float32),
 }
-_LONGEST_SEGMENT = 65000  # bytes of a JPEG
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
-_LOSSY = ("JPEG", "WEBP", "AVIF")
-_EIGHT_BITS = (*_LOSSY, "BMP", "PPM", "TGA", "JPEG2000")
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": LONGEST_SIDE}
+_EIGHT_BITS = (*LOSSY, "BMP", "TGA", "JPEG2000")
 _NO_ALPHA = ("JPEG", "BMP", "PPM")
 
 
@@ -69,15 +64,14 @@ def write_picture(
     dtype = _dtype(picture, depth, kind, path)
     _check(picture, picture.pixels.shape[:2], kind, quality, path)
     _check_finite(picture, path)
-    if picture.cicp is not None and kind != "PNG":
-        picture = replace(picture, pixels=to_srgb(picture.pixels, picture.cicp), cicp=None)
+    picture = fitted(picture, kind)
     samples = _samples(picture, dtype, depth)
     exif = _exif(picture, kind, recipe)
     with atomic_write(path) as temporary:
         if kind == "TIFF":
-            write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi, texts=_texts(picture))
+            write_tiff(temporary, samples, icc=picture.icc, exif=exif, dpi=picture.dpi, texts=sized_texts(picture))
         else:
-            temporary.write_bytes(_encoded(picture, samples, kind, exif, recipe, quality, path))
+            temporary.write_bytes(encoded(picture, samples, kind, exif, recipe, quality, path))
 
 
 def check_target(
@@ -102,7 +96,10 @@ def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.Path
     asked = f"depth {depth!r}" if depth else f"the picture's own samples, {dtype},"
     if kind == "PNG" and dtype not in (np.uint8, np.uint16):
         raise BadValue(f"{asked} cannot go into '{path}': PNG holds 8 or 16 bits; use .tif, or depth '8' or '16'")
-    if kind in _EIGHT_BITS and dtype != np.uint8:
+    if kind == "PPM" and dtype not in (np.uint8, np.uint16):
+        raise BadValue(f"{asked} cannot go into '{path}': PPM holds 8 or 16 bits; use .tif, or depth '8' or '16'")
+    deep = kind == "JPEG2000" and dtype == np.uint16 and picture.pixels.shape[2] == 1 and picture.alpha is None
+    if kind in _EIGHT_BITS and dtype != np.uint8 and not deep:
         way_out = ".png or .tif" if dtype == np.uint16 else ".tif"
         raise BadValue(f"{asked} cannot go into '{path}': {kind} holds 8 bits; use {way_out}, or depth '8'")
     return dtype
@@ -111,17 +108,13 @@ def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.Path
 def _check(
     picture: Picture, size: tuple[int, int], kind: str, quality: int | None, path: str | os.PathLike[str]
 ) -> None:
-    if quality is not None and kind not in _LOSSY:
+    if quality is not None and kind not in LOSSY:
         raise BadValue(f"quality {quality} does not apply to '{path}': {kind} is lossless; leave it out")
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise BadValue(f"quality is {quality!r}; use a whole number from 1 to 100")
     if kind == "GIF":
         raise BadValue(f"'{path}' cannot be written: a GIF holds 256 colours; use .png")
-    if picture.cicp is not None and kind != "PNG" and not can_convert(picture.cicp):
-        raise BadValue(
-            f"'{path}' cannot hold the picture's colours, {colours_named(picture.cicp)}, and they cannot be converted "
-            "to sRGB here: use .png"
-        )
+    check_colours(picture, kind, path)
     if kind in _NO_ALPHA and picture.alpha is not None:
         raise BadValue(f"'{path}' cannot hold the picture's alpha: use .png, .webp, .avif or .tif, or drop the alpha")
     height, width = size
@@ -156,99 +149,10 @@ def _exif(picture: Picture, kind: str, recipe: Mapping[str, object] | None) -> I
     exif = exif_blocks.load_exif(picture.exif)
     exif_blocks.take_orientation(exif)
     exif_blocks.take_recipe(exif)
+    exif_blocks.take_odd(exif)
     exif_blocks.put_size(exif, *picture.pixels.shape[:2])
     if picture.dpi is not None and (picture.exif or kind in ("WEBP", "AVIF")):
         exif_blocks.put_resolution(exif, picture.dpi)
     if recipe is not None and kind != "PNG":
         exif_blocks.put_recipe(exif, recipe)
     return exif
-
-
-def _encoded(
-    picture: Picture,
-    samples: Samples,
-    kind: str,
-    exif: Image.Exif,
-    recipe: Mapping[str, object] | None,
-    quality: int | None,
-    path: str | os.PathLike[str],
-) -> bytes:
-    """The whole file in memory, so that a full disk and a refusing encoder are told apart."""
-    block = exif_blocks.dump_exif(exif)
-    texts = _texts(picture)
-    chunks = _png_chunks(picture, texts, recipe) if kind == "PNG" else []
-    if samples.dtype == np.uint16:
-        return encode_png16(samples, icc=picture.icc, exif=block, dpi=picture.dpi, more=chunks)
-    options = _words(kind, texts)
-    if chunks:
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        for name, body in chunks:
-            options["pnginfo"].add(name, body)
-    if kind in _LOSSY:
-        options |= _lossy_options(kind, quality, grey=samples.shape[2] < 3)
-    if picture.dpi is not None:
-        options["dpi"] = picture.dpi
-    if block:
-        options["exif"] = block
-    if picture.icc and not (kind == "WEBP" and _describes_grey(picture.icc)):
-        options["icc_profile"] = picture.icc
-    stream = io.BytesIO()
-    try:
-        Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(stream, kind, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BadValue(f"cannot write '{path}' as {kind}: {error}; use .png or .tif") from error
-    return stream.getvalue()
-
-
-def _texts(picture: Picture) -> Texts:
-    return picture.texts.sized(*picture.pixels.shape[:2])
-
-
-def _png_chunks(picture: Picture, texts: Texts, recipe: Mapping[str, object] | None) -> list[tuple[bytes, bytes]]:
-    """What a PNG says beside ICC, EXIF and resolution; colours first, as the format asks."""
-    chunks = [] if picture.cicp is None else [(b"cICP", picture.cicp)]
-    if recipe is not None:
-        texts = replace(texts, pairs=((KEY, recipe_text(recipe)), *texts.pairs))
-    return chunks + png_chunks(texts)
-
-
-def _words(kind: str, texts: Texts) -> dict[str, Any]:
-    """What other formats than PNG and TIFF can hold of the words."""
-    options: dict[str, Any] = {}
-    if texts.xmp is not None and kind in _LOSSY:
-        options["xmp"] = texts.xmp
-    if kind == "JPEG" and texts.comment:
-        options["comment"] = texts.comment
-    if kind == "JPEG" and texts.iptc is not None and len(texts.iptc) < _LONGEST_SEGMENT:
-        options["extra"] = photoshop_block(texts.iptc)
-    return options
-
-
-def loss_notes(picture: Picture, path: str | os.PathLike[str]) -> list[str]:
-    """What a file of this name cannot hold of a picture, a sentence each."""
-    kind, notes, texts = format_by_name(path), [], picture.texts
-    if kind == "PNG":
-        return []
-    if picture.cicp is not None and not is_srgb(picture.cicp) and can_convert(picture.cicp):
-        notes.append(f"'{path}' cannot state the picture's colours, {colours_named(picture.cicp)}: they become sRGB")
-    held = {"xmp": kind in (*_LOSSY, "TIFF"), "iptc": kind in ("JPEG", "TIFF"), "comment": kind == "JPEG"}
-    lost = [name.upper() for name in ("xmp", "iptc") if getattr(texts, name) is not None and not held[name]]
-    lost += [key for key, text in texts.pairs if not (held["comment"] and text == texts.comment)]
-    if lost:
-        notes.append(f"'{path}' cannot hold the picture's {', '.join(lost)}; a PNG can")
-    return notes
-
-
-def _lossy_options(kind: str, quality: int | None, *, grey: bool) -> dict[str, Any]:
-    if kind == "WEBP":
-        # exact keeps the colours under transparent pixels
-        return {"lossless": True, "exact": True} if quality is None else {"quality": quality, "exact": True}
-    chosen: dict[str, Any] = {"quality": 95 if quality is None else quality}
-    if not grey:
-        chosen["subsampling"] = "4:4:4"
-    return chosen
-
-
-def _describes_grey(icc: bytes) -> bool:
-    """Whether a profile is for grey samples; WebP turns grey into RGB, which such a profile does not fit."""
-    return icc[16:20] == b"GRAY"

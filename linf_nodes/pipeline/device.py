@@ -6,6 +6,7 @@ import sys
 import torch
 
 from ..errors import BadValue
+from ..meant import meant
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -19,7 +20,8 @@ def resolve_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise BadValue(f"The device {name!r} is not known: use auto, cpu, cuda, cuda:1 or mps.") from error
+        hint = meant(name, ("auto", "cpu", "cuda", "mps"))
+        raise BadValue(f"The device {name!r} is not known: use auto, cpu, cuda, cuda:1 or mps.{hint}") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BadValue(f"The device {name!r} is not there ({torch.cuda.device_count()} CUDA devices found): use cpu.")
     if device.type == "mps" and not torch.backends.mps.is_available():
@@ -34,7 +36,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
         return torch.float32
     if name not in DTYPES:
-        raise BadValue(f"The precision {name!r} is not known: use auto, {', '.join(DTYPES)}.")
+        raise BadValue(f"The precision {name!r} is not known: use auto, {', '.join(DTYPES)}.{meant(name, DTYPES)}")
     return DTYPES[name]
 
 

@@ -16,6 +16,7 @@ from .scene import Scene
 
 SEAMLESS = "seamless"
 EDGES = ("usual", SEAMLESS)
+FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,9 @@ class Features:
     origin: tuple[int, int] = (0, 0)
     edges: str = "usual"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", self.image.float())  # other floating-point types are taken
+
     @property
     def lr_size(self) -> tuple[int, int]:
         return self.image.shape[-2], self.image.shape[-1]
@@ -49,6 +53,7 @@ def encode(
 ) -> Features:
     """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
     check_image(image)
+    image = image.float()
     size = (image.shape[-2], image.shape[-1])
     blocks = [
         Block(Span(r, min(r + tile, size[0])), Span(c, min(c + tile, size[1])))
@@ -75,18 +80,30 @@ def check_image(image: Tensor) -> None:
     ------
     BadShape, BadValue
     """
-    if not isinstance(image, Tensor):
-        raise BadValue(f"The picture is a {type(image).__name__}: give a tensor, of an array by torch.from_numpy.")
-    if not image.is_floating_point():
-        raise BadValue(
-            f"The picture is of {image.dtype}: give float32 with values from 0 to 1, of 8-bit samples by "
-            "image.float() / 255."
-        )
+    check_numbers(image, "picture")
     if image.ndim != 4 or not 1 <= image.shape[1] <= 4 or 0 in image.shape:
         raise BadShape(f"The picture has shape {tuple(image.shape)}: give [batch, 1 to 4 channels, height, width].")
-    if not bool(image.amin().isfinite() & image.amax().isfinite()):  # without a copy of the picture
-        bad = int((~torch.isfinite(image)).sum())
-        raise BadValue(f"The picture has {bad} pixels that are NaN or infinite: fill them first.")
+
+
+def check_numbers(values: Tensor, what: str) -> None:
+    """Refuse what is not a dense tensor of finite floating-point numbers.
+
+    Raises
+    ------
+    BadValue
+    """
+    if not isinstance(values, Tensor):
+        raise BadValue(f"The {what} is a {type(values).__name__}: give a tensor, of an array by torch.from_numpy.")
+    if values.layout != torch.strided or values.is_nested or values.is_meta:
+        raise BadValue(f"The {what} is a tensor of another kind, {type(values)} {values.layout}: give a dense one.")
+    if values.dtype not in FLOATS:
+        raise BadValue(
+            f"The {what} is of {values.dtype}: give float32 with values from 0 to 1, of 8-bit samples by "
+            ".float() / 255."
+        )
+    if values.numel() and not bool(values.amin().isfinite() & values.amax().isfinite()):  # without a copy of it
+        bad = int((~torch.isfinite(values)).sum())
+        raise BadValue(f"The {what} has {bad} pixels that are NaN or infinite: fill them first.")
 
 
 def has_alpha(image: Tensor) -> bool:

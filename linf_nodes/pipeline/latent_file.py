@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -65,13 +65,15 @@ def load_latent(path: Path) -> ArrayLatent:
             if header.get("format") != FORMAT or header.get("kind") not in get_args(Kind):
                 raise BadValue(f"{path} is not a latent saved by this program ({FORMAT}): choose another file.")
             z = file.get_tensor("z")
-        lr, hr = json.loads(header["lr_size"]), json.loads(header["hr_size"])
-        grid = Grid((lr[0], lr[1]), (hr[0], hr[1]), int(header["patch"]))
-    except (OSError, SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
+        (h, w), (height, width) = json.loads(header["lr_size"]), json.loads(header["hr_size"])
+        sides = h, w, height, width, int(header["patch"])
+        if not all(isinstance(n, int) and n > 0 for n in sides):
+            raise ValueError(f"it states the sides {sides}")
+        grid, model, kind = Grid((h, w), (height, width), sides[-1]), header["model"], cast(Kind, header["kind"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, BadValue):
             raise
         raise BadValue(f"The latent file {path} cannot be read ({error}): choose another file.") from error
-    kind: Kind = header["kind"]
     if tuple(z.shape[1:3]) != grid.patches:
         raise BadValue(f"The latent file {path} holds {tuple(z.shape[1:3])} patches, its header says {grid.patches}.")
-    return ArrayLatent(grid, header["model"], z, kind)
+    return ArrayLatent(grid, model, z, kind)

@@ -11,7 +11,7 @@ from ..errors import BadShape, OutOfMemory
 from .blocks import Block, Plan, halves
 from .cells import interpolate
 from .device import is_out_of_memory
-from .features import Features, has_alpha
+from .features import Features, check_numbers, has_alpha
 from .grid import Grid
 from .latent import Latent
 from .scene import Scene
@@ -107,9 +107,11 @@ def check_mask(mask: Tensor, grid: Grid) -> Tensor:
 
     Raises
     ------
-    BadShape
-        When it is not two- or three-dimensional.
+    BadShape, BadValue
+        When it is not two- or three-dimensional, or neither of finite numbers nor of true and false.
     """
+    mask = mask.float() if isinstance(mask, Tensor) and mask.dtype == torch.bool else mask
+    check_numbers(mask, "mask")
     if mask.ndim not in (2, 3) or 0 in mask.shape:
         raise BadShape(f"The mask has shape {tuple(mask.shape)}: give [height, width] or [batch, height, width].")
     mask = mask.reshape(-1, *mask.shape[-2:]).float()

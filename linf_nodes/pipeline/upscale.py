@@ -1,8 +1,11 @@
 """Whole pictures in one call: the chain encode, latent, inverse, compose, streamed through one window at a time."""
 
+import math
+
 import torch
 from torch import Tensor
 
+from ..memory import check_result
 from .canvas import canvas_of
 from .device import trim_heap
 from .features import Features, check_image
@@ -22,6 +25,7 @@ def upscale(
     """
     check_image(features.image)
     grid = latent.grid
+    check_result("A result", grid.hr_size, 4 * math.prod((*features.image.shape[:2], *grid.hr_size)))
     canvas = canvas_of(features, latent, tile)
     amount = canvas.amount(amount)
     # hosts and files want the channels last: in memory they are, so that nobody copies the whole picture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadValue
+from ..meant import meant
 
 KINDS = ("linf", "prior")
 SCHEDULES = ("cosine", "multistep")
@@ -104,7 +105,9 @@ class Recipe:
         known = {f.name: f for f in fields(cls) if f.name != "home"}
         for key in table:
             if key not in known:
-                raise BadValue(f"The recipe '{path}' has a key {key!r}; known keys are {', '.join(known)}.")
+                raise BadValue(
+                    f"The recipe '{path}' has a key {key!r}; known keys are {', '.join(known)}.{meant(key, known)}"
+                )
         table |= changes
         for key in ("data", "out"):
             if key not in table:
@@ -180,8 +183,10 @@ class Recipe:
                     raise BadValue(f"The recipe '{path}' has {f.name} = {list(value)!r:.60}: give a list of {what}.")
             for number in value if isinstance(value, tuple) else (value,):
                 most = _MOST.get(f.name, 1 << 62)
-                if isinstance(number, _NUMBERS) and not abs(number) <= most:
-                    raise BadValue(f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number up to {most}.")
+                if isinstance(number, _NUMBERS) and not 0 <= number <= most:
+                    raise BadValue(
+                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number from 0 to {most:g}."
+                    )
 
 
 def _table(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

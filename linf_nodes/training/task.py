@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadValue
+from ..models.assembly import check_asked
 from ..models.checkpoint import Weights, build, read_weights, weights_hash
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
@@ -187,7 +188,7 @@ def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
         if not recipe.model:
             raise BadValue("The recipe has no [model] table: describe the network there, or give weights with --init.")
         spec = Spec.of(recipe.model)
-        return spec, _fresh(recipe, lambda: build_linf(spec))
+        return spec, _fresh(recipe, build_linf, spec)
     if init.linf is None:
         raise BadValue("The weights to start from hold no LINF: give a file with one.")
     if recipe.model and Spec.of(recipe.model) != init.linf:
@@ -197,7 +198,7 @@ def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
                 "take the table out, give other weights, or say grow = true to begin a larger network with them."
             )
         spec = Spec.of(recipe.model)
-        net = _fresh(recipe, lambda: build_linf(spec))
+        net = _fresh(recipe, build_linf, spec)
         grow(net, build(replace(init, prior=None, prior_state={}))[0])
         return spec, net
     return init.linf, build(replace(init, prior=None, prior_state={}))[0]
@@ -212,17 +213,18 @@ def _prior(recipe: Recipe, init: Weights, dim: int, learned: LatentPrior | None)
     if asked is None:
         raise BadValue("The recipe has no [prior] table, and the weights hold no prior: describe one.")
     spec = asked
-    net = _fresh(recipe, lambda: build_prior(spec))
+    net = _fresh(recipe, build_prior, spec)
     if not isinstance(net, LatentPrior) or net.in_chans != dim:
         raise BadValue(f"The prior {spec.entry()} does not fit latents of {dim} components: set in_chans to {dim}.")
     return spec, net
 
 
-def _fresh(recipe: Recipe, make: Callable[[], Any]) -> Any:
+def _fresh(recipe: Recipe, make: Callable[[Spec], Any], spec: Spec) -> Any:
     """A network with the recipe's random weights; the process's own random numbers stay as they were."""
+    check_asked(make, spec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return make()
+        return make(spec)
 
 
 def _on(device: torch.device, net: nn.Module) -> None:

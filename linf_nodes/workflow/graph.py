@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadWorkflow
+from ..meant import meant
 from .image_nodes import is_output, node_types
 from .step import Step, check_links, name_of, read_step
 
@@ -89,9 +90,10 @@ def _check_types(entries: Mapping[str, Mapping[str, Any]]) -> None:
     known = node_types()
     unknown = [f"{e['class_type']} (node {name_of(i, e)})" for i, e in entries.items() if e["class_type"] not in known]
     if unknown:
+        first = next(e["class_type"] for e in entries.values() if e["class_type"] not in known)
         raise BadWorkflow(
             f"{len(unknown)} of the workflow's nodes are not known here: {', '.join(unknown)}; "
-            "use LINF nodes, Load Image, Save Image and Preview Image only, or run it in ComfyUI."
+            "use LINF nodes, Load Image, Save Image and Preview Image only, or run it in ComfyUI." + meant(first, known)
         )
 
 

@@ -148,7 +148,10 @@ def _place(place: str, graph: Mapping[str, Any]) -> tuple[str, str]:
         if len(having) == 1:
             return having[0], name
         where = f"several nodes have it ({', '.join(having)})" if having else "no node gives it a value"
-        raise BadWorkflow(f"It is not clear where {place!r} belongs, {where}: give ID.{name}, for example 3.{name}.")
+        hint = "" if having else meant(name, {k for e in graph.values() for k in e["inputs"]})
+        raise BadWorkflow(
+            f"It is not clear where {place!r} belongs, {where}: give ID.{name}, for example 3.{name}.{hint}"
+        )
     if node not in graph:
         raise BadWorkflow(f"{place!r} names node {node!r}, which is not there: the nodes are {', '.join(graph)}.")
     return node, name

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..catalogue.node import Input, Node
 from ..errors import BadValue, BadWorkflow
+from ..meant import meant
 from .image_nodes import node_types
 
 
@@ -51,7 +52,7 @@ def read_step(i: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> S
     for name, value in given.items():
         if name not in known:
             names = ", ".join(known) or "none"
-            raise BadWorkflow(f"The {step} has no input '{name}': its inputs are {names}.")
+            raise BadWorkflow(f"The {step} has no input '{name}': its inputs are {names}.{meant(name, known)}")
         if isinstance(value, list):
             links[name] = _link(step, name, value, entries)
         elif value is not None:

@@ -5,11 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import BadValue, Cancelled, LinfError
-from ...pictures import Picture, loss_notes, read_picture
+from ...pictures import Header, Picture, loss_notes, read_header, read_picture
+from ...pipeline.device import is_out_of_memory
 from .jobs import Job, Jobs
 from .talk import out_json, say
 
 Check = Callable[[Picture, Job], None]
+Forecast = Callable[[Header, Job], None]
 Work = Callable[[Picture, Job], None]
 
 PARTLY = 1  # exit status where some of several failed
@@ -17,7 +19,13 @@ OUT_OF_MEMORY = "there is not enough memory for it: close other programs, or use
 
 
 def run_jobs(
-    jobs: Jobs, check: Check, work: Work, prepare: Callable[[], None] = lambda: None, json: bool = False
+    jobs: Jobs,
+    check: Check,
+    work: Work,
+    prepare: Callable[[], None] = lambda: None,
+    json: bool = False,
+    *,
+    forecast: Forecast,
 ) -> int:
     """Read, check and work through every job; returns the exit status.
 
@@ -32,6 +40,8 @@ def run_jobs(
         Writes the job's targets.
     prepare
         Called once, when the first picture has passed its check: what takes time and may fail too.
+    forecast
+        Refuses what a picture's header shows already, before its samples are decoded.
     """
     single = len(jobs.every) + len(jobs.done) == 1
     failed: list[tuple[Path, str]] = []
@@ -40,6 +50,7 @@ def run_jobs(
         for job in jobs.every:
             checked = False
             try:
+                forecast(read_header(job.source), job)
                 picture = _read(job)
                 check(picture, job)
                 checked = True
@@ -50,8 +61,9 @@ def run_jobs(
                 work(picture, job)
             except Cancelled:
                 raise
-            except (LinfError, MemoryError) as error:
-                if single or (checked and not ready):  # what fails to be prepared would fail every time
+            except (LinfError, MemoryError, RuntimeError) as error:
+                unprepared = checked and not ready  # what fails to be prepared would fail every time
+                if single or unprepared or not (isinstance(error, LinfError) or is_out_of_memory(error)):
                     raise
                 failed.append((job.source, str(error) if isinstance(error, LinfError) else OUT_OF_MEMORY))
                 _leave_folder(job, jobs.folder)
@@ -72,6 +84,8 @@ def _read(job: Job) -> Picture:
     picture = read_picture(job.source)
     if picture.pages > 1:
         say(f"note: '{job.source}' has {picture.pages} pages or frames; only the first is used")
+    if picture.odd:
+        say(f"note: '{job.source}' has EXIF tags of impossible values, {', '.join(picture.odd)}: they are left out")
     for target in job.targets[:1]:
         for note in loss_notes(picture, target):
             say(f"note: {note}")

@@ -10,18 +10,20 @@ from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
-from ...pictures import Depth, Picture, check_target, write_picture
+from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
 from ...pipeline.size import SizeWish, Target
 from ...workflow.tensors import Levels, image_of, picture_of
+from .aspect import say_aspect
 from .jobs import Job
+from .need import check_need
 from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
-ASPECT = 0.02  # a change of width to height that is said
+DEPTH_BYTES = {"8": 1, "16": 2, "float32": 4}
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
 
@@ -46,32 +48,26 @@ class Enlargement:
         """What was given for an input of Upscale, or its default."""
         return self.values.get(name, default_of(UPSCALE, name))
 
-    def hr_size(self, picture: Picture) -> Size:
+    def hr_size(self, lr_size: Size) -> Size:
         """Height and width of the result."""
-        return self._target(picture).size
+        return self._target(lr_size).size
 
-    def _target(self, picture: Picture) -> Target:
-        h, w = picture.pixels.shape[:2]
-        return SizeWish.of(self.values).target((h, w))
+    def _target(self, lr_size: Size) -> Target:
+        return SizeWish.of(self.values).target(lr_size)
+
+    def forecast(self, header: Header, job: Job) -> None:
+        """Refuse a result that memory cannot hold, by the header alone; say so where it takes much of what is free."""
+        height, width = self.hr_size((header.height, header.width))
+        itemsize = header.itemsize if self.depth is None else DEPTH_BYTES[self.depth]
+        result = Header(height, width, header.channels, itemsize)
+        check_need(job.source, header, result)
 
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
-        size = self.hr_size(picture)
-        self._say_aspect(picture, job, size)
-        for target in job.targets:
-            check_target(picture, target, size, self.depth)
-
-    def _say_aspect(self, picture: Picture, job: Job, size: Size) -> None:
-        """Remark on a result of another aspect, which one rarely wants: height and width may be the wrong way round."""
-        (h, w), (height, width) = picture.pixels.shape[:2], size
-        change = (width * h) / (height * w)
-        stretched = self.option("aspect") == "stretch" and self.option("height") and self.option("width")
-        if abs(change - 1) <= ASPECT or not stretched:
-            return
-        turned = abs((height * h) / (width * w) - 1) <= ASPECT
-        way = f"did you mean --size {width}x{height}?" if turned else "give --width or --height alone to keep it"
-        percent = f"{100 * abs(change - 1):.0f} %"
-        say(f"note: {height} high and {width} wide changes the aspect of '{job.source}' by {percent}; {way}")
+        target = self._target(picture.size)
+        say_aspect(job.source, picture.size, target.fitted)  # what is cut is not squeezed
+        for path in job.targets:
+            check_target(picture, path, target.size, self.depth)
 
     @property
     def detail(self) -> Detail:
@@ -108,7 +104,7 @@ class Enlargement:
         return {**facts, "dtype": recipe["precision"], **recipe}
 
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
-        target = self._target(picture)
+        target = self._target(picture.size)
         scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
         detail = self.detail if target.computed else Detail("faithful")
         return {

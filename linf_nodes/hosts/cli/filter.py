@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from ... import __version__
 from ...catalogue import NODES, Node
 from ...meant import meant
-from ...pictures import Picture, check_target, write_picture
+from ...pictures import Header, Picture, check_target, write_picture
 from ...workflow.tensors import Levels, image_of, picture_of
+from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs
+from .need import COPIES, check_need
 from .options import add_folder_options, add_options, option_files, read_options
 from .parser import Parser
 from .talk import out
@@ -39,9 +41,10 @@ def run(argv: Sequence[str]) -> int:
         levels = Levels.of(picture)
         result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
         write_picture(result, job.targets[0], recipe=recipe)
+        say_aspect(job.source, picture.size, result.size)
         out(f"{job.targets[0]}: {result.pixels.shape[0]}x{result.pixels.shape[1]}")
 
-    return run_jobs(jobs, _check, work)
+    return run_jobs(jobs, _check, work, forecast=_forecast)
 
 
 def _is_filter(node: Node) -> bool:
@@ -51,6 +54,10 @@ def _is_filter(node: Node) -> bool:
 
 def _first(node: Node) -> str:
     return next(i.name for i in node.inputs if i.kind == "IMAGE")
+
+
+def _forecast(header: Header, job: Job) -> None:
+    check_need(job.source, header, header, COPIES)
 
 
 def _check(picture: Picture, job: Job) -> None:

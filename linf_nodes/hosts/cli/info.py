@@ -7,11 +7,14 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from ...errors import UnsupportedWeights
+from ...meant import meant
 from ...models.checkpoint import read_weights, weights_hash
-from ...pictures import read_picture, read_recipe
+from ...pictures import read_header, read_picture, read_recipe
 from ...pipeline.latent_file import FORMAT
 from ...pipeline.store import SUFFIXES, available_models
 from .models import calibration_of, licence_of
+from .need import say_need
 from .parser import Parser
 from .talk import out, out_json
 
@@ -37,6 +40,8 @@ def describe(name: str) -> dict[str, Any]:
     path = Path(name)
     if not path.is_file():
         path = available_models().get(name, path)
+        if not path.exists() and (hint := meant(name, available_models())):
+            raise UnsupportedWeights(f"There is no file or model named {name!r}: check the name.{hint}")
     if path.suffix.lower() not in SUFFIXES:
         return _picture(path)
     header = _header(path)
@@ -44,6 +49,7 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> dict[str, Any]:
+    say_need(path, read_header(path).decoding_bytes)
     picture = read_picture(path)
     height, width, channels = picture.pixels.shape
     return {

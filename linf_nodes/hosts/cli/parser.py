@@ -18,4 +18,7 @@ class Parser(argparse.ArgumentParser):
         unknown = re.fullmatch(r"unrecognized arguments: (--[^ =]+).*", message)
         if unknown:
             message += f".{hint}" if (hint := meant(unknown[1], self._option_string_actions)) else ""
+        choice = re.fullmatch(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if choice:
+            message += f".{hint}" if (hint := meant(choice[1], re.findall(r"[^',\s]+", choice[2]))) else ""
         raise BadValue(message if message.endswith((".", "?")) else f"{message} (see {self.prog} --help)")

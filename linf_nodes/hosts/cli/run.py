@@ -2,20 +2,31 @@
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from ...pictures import Picture, check_target
+from ...catalogue import NODES
+from ...errors import LinfError
+from ...pictures import Header, Picture, check_target
+from ...pipeline.grid import Size
+from ...pipeline.size import SizeWish
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
 from . import stack
+from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs
+from .need import COPIES, check_need
 from .options import add_folder_options
 from .parser import Parser
 from .progress import Bar
 from .run_stack import is_stack, stack_words
 from .talk import out, out_json
+
+UPSCALE = NODES["LINFUpscale"].id
 
 
 def run(argv: Sequence[str]) -> int:
@@ -44,12 +55,29 @@ def run(argv: Sequence[str]) -> int:
     def work(picture: Picture, job: Job) -> None:
         start = time.perf_counter()
         with Bar(job.targets[0].name) as bar:
-            size = preset.apply(picture, job.targets[0], bar).pixels.shape[:2]
+            result = preset.apply(picture, job.targets[0], bar)
+        size = result.size
+        say_aspect(job.source, picture.size, size)
         seconds = round(time.perf_counter() - start, 3)
         record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
         out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")
 
-    return run_jobs(jobs, check, work, json=args.json)
+    def forecast(header: Header, job: Job) -> None:
+        height, width = _size(preset, (header.height, header.width))
+        result = replace(header, height=height, width=width)
+        check_need(job.source, header, result, COPIES)
+
+    return run_jobs(jobs, check, work, json=args.json, forecast=forecast)
+
+
+def _size(preset: Preset, size: Size) -> Size:
+    """The largest that the picture itself is enlarged to, as far as that can be known before the nodes run."""
+    sizes = [size]
+    for step in preset.graph.of_type(UPSCALE):
+        if step.links["image"].step == preset.entry.id:
+            with suppress(LinfError):  # the node says what is wrong, when its turn comes
+                sizes.append(SizeWish.of(step.values).target(size).size)
+    return max(sizes, key=math.prod)
 
 
 def _parser() -> Parser:

@@ -23,6 +23,7 @@ from ...workflow.ome_tiff import write_ome_tiff
 from ...workflow.ome_zarr import write_ome_zarr
 from ...workflow.stack_file import Stack, open_stack
 from ...workflow.volume import Output, Settings, Volume
+from .aspect import say_aspect
 from .every import every_image
 from .options import add_options, read_options
 from .parser import Parser
@@ -130,7 +131,9 @@ def _size(args: argparse.Namespace, stack: Stack) -> Size:
     if wanted is not None:
         return size_for(axes, shape, stack.coordinates, pixel_size(wanted, stack.coordinates, stack.axes))
     values = read_options(args, UPSCALE)
-    return SizeWish.of(values).target(axes.lr_size(shape)).size
+    size = SizeWish.of(values).target(axes.lr_size(shape)).size
+    say_aspect(args.source, axes.lr_size(shape), size)
+    return size
 
 
 def _target(args: argparse.Namespace) -> Path:

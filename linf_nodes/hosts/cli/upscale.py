@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
             record = task.enlarge(loaded[0], picture, job.source, target, seed)
             out_json(record) if args.json else out(_sentence(record))
 
-    return run_jobs(jobs, task.check, work, prepare, args.json)
+    return run_jobs(jobs, task.check, work, prepare, args.json, forecast=task.forecast)
 
 
 def _sentence(record: Mapping[str, Any]) -> str:

@@ -1,0 +1,20 @@
+"""A result of another aspect than its picture, which one rarely wants: it is said."""
+
+from pathlib import Path
+
+from ...pipeline.grid import Size
+from .talk import say
+
+MOST = 0.02  # change of width to height that nobody sees
+
+
+def say_aspect(source: str | Path, before: Size, after: Size) -> None:
+    """Remark on a change of width to height of more than 2 %, beyond what rounding to whole pixels makes."""
+    (h, w), (height, width) = before, after
+    change = (width * h) / (height * w)
+    if abs(change - 1) <= MOST or abs(height - h * width / w) <= 1 or abs(width - w * height / h) <= 1:
+        return
+    turned = abs((height * h) / (width * w) - 1) <= MOST
+    way = f"did you mean {width} high and {height} wide?" if turned else "one side alone, or one scale, keeps it"
+    percent = f"{100 * abs(change - 1):.0f} %"
+    say(f"note: {height} high and {width} wide changes the aspect of '{source}' by {percent}; {way}")
