@@ -100,8 +100,8 @@ class Volume:
 
     @property
     def source_dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = np.dtype(self.source.dtype)
-        return dtype
+        """In this machine's byte order, whatever the file's."""
+        return np.dtype(self.source.dtype).newbyteorder("=")
 
     @property
     def shape(self) -> tuple[int, ...]:

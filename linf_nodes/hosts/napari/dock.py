@@ -61,7 +61,7 @@ class SuperResolution(QWidget):
         self.bar = QProgressBar()
         self.bar.hide()
         self.start, self.stop = QPushButton("Run"), QPushButton("Cancel")
-        self._ready = False
+        self._ready = self._asking = False
         self._arrange()
         self._connect()
         self.compute.show_values(vars(preferences()))
@@ -86,7 +86,8 @@ class SuperResolution(QWidget):
         from napari.layers import Image
 
         images = [layer for layer in self.viewer.layers if isinstance(layer, Image) and not self.live.owns(layer)]
-        chosen = [layer for layer in self.viewer.layers.selection if not self.live.owns(layer)]
+        selection = self.viewer.layers.selection
+        chosen = [layer for layer in self.viewer.layers if layer in selection and not self.live.owns(layer)]
         self.picture.show_layers(images, chosen)
         self._changed()
 
@@ -111,7 +112,7 @@ class SuperResolution(QWidget):
     def run(self, path: Path | None = None) -> None:
         """Start what the fields say, into `path` where a file is wanted; or go on after the question."""
         try:
-            if self.start.text() == "Start":
+            if self._asking:
                 self.session.go_on()
                 return
             requests = self.requests()
@@ -161,12 +162,13 @@ class SuperResolution(QWidget):
 
     def _ask_path(self) -> Path | None:
         kind = _FILTERS[self.options().target]
-        name, _ = QFileDialog.getSaveFileName(self, "Write the result to", "", kind)
+        options = QFileDialog.Option.DontConfirmOverwrite  # the names are not yet those of the files: `Session` asks
+        name, _ = QFileDialog.getSaveFileName(self, "Write the result to", "", kind, options=options)
         return Path(name) if name else None
 
     def _changed(self) -> None:
         """Say what the fields mean, and let the preview follow."""
-        if self.start.text() == "Start":
+        if self._asking:
             self.session.cancel()
         self._describe()
         self.live.follow()
@@ -189,8 +191,8 @@ class SuperResolution(QWidget):
         self.estimate.setText(f"{size_text(sum(r.nbytes for r in requests))}{about}")
 
     def _state(self, name: str) -> None:
-        busy = name == "busy"
-        self.start.setText("Start" if name == "asking" else "Run")
+        busy, self._asking = name == "busy", name in ("asking", "replacing")
+        self.start.setText({"asking": "Start", "replacing": "Replace"}.get(name, "Run"))
         self.start.setEnabled(self._ready and not busy)
         self.stop.setEnabled(name != "idle")
         self.bar.setVisible(busy)

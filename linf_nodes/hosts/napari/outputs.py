@@ -29,13 +29,11 @@ def show(viewer: Any, result: Result) -> Any:
 @contextmanager
 def selection_kept(viewer: Any) -> Iterator[None]:
     """napari selects what is added; the next run is of the source again."""
-    selection = viewer.layers.selection
-    chosen, active = list(selection), selection.active
+    chosen = list(viewer.layers.selection)
     yield
-    left = [layer for layer in chosen if layer in viewer.layers]
+    left = {layer for layer in chosen if layer in viewer.layers}
     if left:
-        viewer.layers.selection = left
-        viewer.layers.selection.active = active if active in left else left[-1]
+        viewer.layers.selection = left  # of one layer napari makes it the active one by itself
 
 
 def deviation_looks(result: Result) -> dict[str, Any]:
