@@ -17,10 +17,9 @@ import pytest
 
 pytest.importorskip("napari", reason="the napari plugin is tested where napari is installed")
 
-import napari
-from napari.layers import Image, Labels, Points
 from npe2 import PluginManager, PluginManifest
 
+import napari
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, LinfError
 from linf_nodes.hosts.napari import commands, samples, widgets
@@ -30,6 +29,7 @@ from linf_nodes.hosts.napari.placement import corners
 from linf_nodes.hosts.napari.schema import has_widget
 from linf_nodes.hosts.napari.settings import GIGABYTE, Preferences, in_force, preferences
 from linf_nodes.pipeline.store import BUDGET, STORE
+from napari.layers import Image, Labels, Points
 
 from .tiny import write_models
 from .wheel import copied, environment, pip

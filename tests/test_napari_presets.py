@@ -14,7 +14,6 @@ import pytest
 
 pytest.importorskip("napari", reason="the napari plugin is tested where napari is installed")
 
-from napari.layers import Image
 from npe2 import PluginManager, PluginManifest
 from PIL import Image as Files
 
@@ -27,6 +26,7 @@ from linf_nodes.pictures import read_picture, write_picture
 from linf_nodes.pipeline.store import BUDGET, STORE
 from linf_nodes.workflow import Preset, one_click_graph, parse_graph, presets, read_graph
 from linf_nodes.workflow.library import bundled_presets
+from napari.layers import Image
 
 from .tiny import write_models
 

@@ -14,7 +14,6 @@ pytest.importorskip("ome_zarr", reason="OME-Zarr is tested where the extra zarr 
 
 import dask.array as da
 import tifffile
-from napari.layers import Image
 from npe2 import PluginManifest
 from npe2.io_utils import read_get_reader
 
@@ -25,6 +24,7 @@ from linf_nodes.workflow.coordinates import Coordinates
 from linf_nodes.workflow.ome_tiff import write_ome_tiff
 from linf_nodes.workflow.ome_zarr import write_ome_zarr
 from linf_nodes.workflow.volume import Settings, Volume
+from napari.layers import Image
 
 from .tiny import write_models
 

@@ -101,7 +101,8 @@ class Volume:
     @property
     def source_dtype(self) -> np.dtype[Any]:
         """In this machine's byte order, whatever the file's."""
-        return np.dtype(self.source.dtype).newbyteorder("=")
+        dtype: np.dtype[Any] = np.dtype(self.source.dtype).newbyteorder("=")
+        return dtype
 
     @property
     def shape(self) -> tuple[int, ...]:

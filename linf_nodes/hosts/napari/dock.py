@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
 
 from ...errors import BadValue, LinfError
 from .budget import size_text, time_text
+from .calm import calm, name_field
 from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live
 from .model_box import ModelBox
-from .options import Options, Sizing, Target, changes_of
+from .options import Options, Sizing, Target, changes_of, in_unit
 from .picture_box import PictureBox
 from .presets import PresetBar
 from .request import Request, request_of
@@ -32,7 +33,8 @@ from .result_box import ResultBox
 from .session import Session
 from .settings import in_force, preferences
 from .size_box import SizeBox
-from .source import Source, source_of
+from .source import Source, naming, source_of
+from .view import camera_of, canvas_size
 from .worker import Failed, Job
 
 _FILTERS = {Target.ZARR: "OME-Zarr (*.ome.zarr)", Target.TIFF: "OME-TIFF (*.ome.tif)"}
@@ -63,6 +65,8 @@ class SuperResolution(QWidget):
         self.start, self.stop = QPushButton("Run"), QPushButton("Cancel")
         self._ready = self._asking = False
         self._arrange()
+        name_field(self.bar, "Progress")
+        calm(self)
         self._connect()
         self.compute.show_values(vars(preferences()))
         self.reset_choices()
@@ -106,8 +110,13 @@ class SuperResolution(QWidget):
 
     def requests(self) -> list[Request]:
         """What the fields ask for of every chosen layer."""
-        options = self.options()
-        return [request_of(source, options, self.viewer) for source in self.sources()]
+        options, sources, canvas = self.options(), self.sources(), canvas_size(self)
+        found = []
+        for source in sources:
+            with naming(source.name):  # the size of a pixel is in the first layer's unit
+                own = options.in_unit(sources[0].unit, source.unit)
+                found.append(request_of(source, own, self.viewer, canvas))
+        return found
 
     def run(self, path: Path | None = None) -> None:
         """Start what the fields say, into `path` where a file is wanted; or go on after the question."""
@@ -151,11 +160,17 @@ class SuperResolution(QWidget):
         if options.sizing is not Sizing.PIXEL:
             return one_click_graph(options.load_values(), options.upscale_values())
         source = self.sources()[0]
-        return one_click_graph(options.load_values(), options.upscale_values(source.size, source.pixel))
+        graph = one_click_graph(options.load_values(), options.upscale_values(source.size, source.pixel))
+        graph["3"]["_meta"]["pixel"] = [*options.pixel, source.unit]
+        return graph
 
     def _show_preset(self, load: dict[str, Any], upscale: dict[str, Any]) -> None:
         try:
-            sources = self.sources() if upscale.get("megapixels") else []
+            sources = self.sources() if upscale.get("megapixels") or "pixel" in upscale else []
+            if "pixel" in upscale:
+                *pixel, unit = upscale["pixel"]
+                with naming(sources[0].name):
+                    upscale = {**upscale, "pixel": in_unit((pixel[0], pixel[1]), unit, sources[0].unit)}
             self.show_options(changes_of(load, upscale, sources[0].size if sources else (1, 1)))
         except LinfError as error:
             self.say(str(error), True)
@@ -243,12 +258,13 @@ class SuperResolution(QWidget):
         self.session.state.connect(self._state)
         self.session.advanced.connect(self._advance)
         self.live.said.connect(self.say)
+        self.live.gone.connect(lambda: self.preview.setChecked(False))
         self.presets.chosen.connect(self._show_preset)
         self.preview.toggled.connect(self.live.turn)
         self.start.clicked.connect(lambda: self.run())
         self.stop.clicked.connect(self.session.cancel)
         self.viewer.layers.selection.events.changed.connect(self.reset_choices)
-        for event in (_camera(self.viewer).events, self.viewer.dims.events.current_step):
+        for event in (camera_of(self.viewer).events, self.viewer.dims.events.current_step):
             event.connect(self._moved)
 
     def _moved(self, event: Any = None) -> None:
@@ -283,11 +299,6 @@ def _text() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
-
-
-def _camera(viewer: Any) -> Any:
-    """napari 0.9 moved the camera and deprecated its old place."""
-    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
 
 
 def _sizes(request: Request) -> str:

@@ -11,6 +11,7 @@ from .budget import check_disk
 from .coordinates import coordinates_of, left_out
 from .options import Target
 from .request import Part, Request
+from .source import naming
 from .work import Result, volume_of
 
 _SUFFIX = {Target.ZARR: ".ome.zarr", Target.TIFF: ".ome.tif"}
@@ -75,7 +76,8 @@ def written(requests: list[Request], path: Path, report: Report) -> int:
     """Write every picture of every request; returns how many."""
     every = files_of(requests, path)
     for i, file in enumerate(every):
-        _write(file, lambda done, total, _, i=i: report(i * total + done, len(every) * total))
+        with naming(file.request.source.name):
+            _write(file, lambda done, total, _, i=i: report(i * total + done, len(every) * total))
     return len(every)
 
 

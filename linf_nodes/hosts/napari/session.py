@@ -125,6 +125,7 @@ class Session(QObject):
         job = Job(work, self)
         job.advanced.connect(self.advanced)
         job.made.connect(self._show)
+        job.said.connect(lambda text: self.said.emit(text, True))
         job.ended.connect(lambda value: self._ended(value, then))
         self._job = job
         self.state.emit("busy")
@@ -173,7 +174,7 @@ def _perform(requests: list[Request], path: Path | None, job: Job) -> int:
     """The work itself, in its thread; returns how many results there are."""
     if path is not None:
         return written(requests, path, job.report)
-    found = lazy(requests) if requests[0].options.target is Target.LAZY else enlarge(requests, job.report)
+    found = lazy(requests, job.say) if requests[0].options.target is Target.LAZY else enlarge(requests, job.report)
     count = 0
     for result in found:
         job.made.emit(result)

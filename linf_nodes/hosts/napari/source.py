@@ -1,11 +1,13 @@
 """A layer as something to enlarge: its array, its axes, its pixel size; and the layers that cannot be."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...errors import BadShape, BadValue
+from ...errors import BadShape, BadValue, Cancelled, LinfError
 from .options import Pair, Size
 
 _REFUSED = {
@@ -89,6 +91,19 @@ def source_of(layer: Any, y: int = -2, x: int = -1) -> Source:
     units = [str(u) for u in layer.units]
     unit = units[axes[0]] if units[axes[0]] == units[axes[1]] else f"{units[axes[0]]}, {units[axes[1]]}"
     return Source(layer, str(layer.name), data, *axes, rgb, (abs(scale[axes[0]]), abs(scale[axes[1]])), unit)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Errors inside name the layer that they are of."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except LinfError as error:
+        if f"'{name}'" in str(error):
+            raise
+        raise type(error)(f"'{name}': {error}") from error
 
 
 def default_axes(labels: tuple[str, ...]) -> tuple[int, int]:
