@@ -31,9 +31,10 @@ def selection_kept(viewer: Any) -> Iterator[None]:
     """napari selects what is added; the next run is of the source again."""
     chosen = list(viewer.layers.selection)
     yield
-    left = {layer for layer in chosen if layer in viewer.layers}
+    left = [layer for layer in chosen if layer in viewer.layers]
     if left:
-        viewer.layers.selection = left  # of one layer napari makes it the active one by itself
+        viewer.layers.selection.active = left[0]  # alone, so that napari forgets the new one
+        viewer.layers.selection.update(left)
 
 
 def deviation_looks(result: Result) -> dict[str, Any]:

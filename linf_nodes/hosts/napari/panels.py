@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from . import run_preset, widgets
+from . import widgets
 from .calm import calm, name_field
+from .run_preset import run_preset_widget
 
 
 def panel_of(function: Callable[..., None]) -> Callable[..., Any]:
@@ -27,4 +28,4 @@ def panel_of(function: Callable[..., None]) -> Callable[..., Any]:
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return panel_of(run_preset.run_preset_widget if name == "run_preset" else getattr(widgets, name))
+    return panel_of(run_preset_widget if name == "run_preset" else getattr(widgets, name))

@@ -53,9 +53,7 @@ def enlarge(requests: list[Request], report: Report) -> Iterator[Result]:
     total, done = sum(r.pixels for r in requests), 0
     for request in requests:
         for part in request.parts:
-            with naming(request.source.name):
-                found = _picture(request, part, lambda pixels: report(pixels, total), done)
-            yield found
+            yield _picture(request, part, lambda pixels: report(pixels, total), done)
             done += request.pixels // len(request.parts)
 
 
@@ -121,6 +119,11 @@ def recipe(request: Request, part: Part, volume: "Volume") -> dict[str, Any]:
 
 
 def _picture(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
+    with naming(request.source.name):
+        return _computed(request, part, report, done)
+
+
+def _computed(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
     volume = volume_of(request, part.draw)
     out: Array = np.empty(request.shape, volume.dtype_of(part.output))
     everything, pixels = (slice(None), slice(None)), math.prod(request.view.size if request.view else request.size)
