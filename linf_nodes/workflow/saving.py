@@ -18,10 +18,10 @@ from .axes import Array, Axes
 from .channels import Channels, to_json, to_ome_xml, to_omero
 from .coordinates import Coordinates
 from .disk import check_space
-from .levels import fetched
+from .levels import fetched, halved
 from .ngff import KEY, add_array, packages, say_levels
 from .ome_tiff import CHANNELS, check_type, is_big, letters_of, placed
-from .pyramid import SMALLEST, Level, halved, order_of
+from .pyramid import SMALLEST, Level, order_of
 
 _BOX = 1024  # pixels: the side of what is read and written at once
 
@@ -41,6 +41,12 @@ class Plain:
         """In this machine's byte order."""
         dtype: np.dtype[Any] = np.dtype(self.source.dtype).newbyteorder("=")
         return dtype
+
+    @property
+    def known_recipe(self) -> dict[str, Any]:
+        """How it was made, as far as is known, and which axis holds colours: OME-Zarr has no word for them."""
+        axes = {"y": self.axes.y, "x": self.axes.x, "colour": self.axes.colour}
+        return {"program": "linf-nodes", **(self.recipe or {}), "axes": axes}
 
     def known_channels(self, count: int) -> Channels:
         return self.channels if len(self.channels) == count and self.axes.colour is None else ()
@@ -68,8 +74,7 @@ def save_ome_zarr(plain: Plain, path: str | os.PathLike[str]) -> Path:
         names = levels[0].coordinates.names
         count = levels[0].shape[names.index("c")] if "c" in names else 1
         say_levels(group, target.name, levels, to_omero(plain.known_channels(count)))
-        if plain.recipe:
-            group.attrs[KEY] = {**plain.recipe, "finished": True}
+        group.attrs[KEY] = {**plain.known_recipe, "finished": True}
         os.replace(folder, target)
     except OSError as error:
         raise BadValue(f"cannot write '{path}': {error.strerror or error}; choose another folder") from error
@@ -159,7 +164,7 @@ def _metadata(plain: Plain, order: Sequence[int], letters: str) -> dict[str, Any
     known = plain.known_channels(shape[order[letters.index("C")]] if "C" in letters else 1)
     found = placed(plain.coordinates.permuted(order), letters, [shape[a] for a in order if a in plain.axes.looped])
     said = to_ome_xml(known) if known else {}
-    values = {KEY: json.dumps(dict(plain.recipe))} if plain.recipe else {KEY: json.dumps({"program": "linf-nodes"})}
+    values = {KEY: json.dumps(plain.known_recipe)}
     values |= {CHANNELS: json.dumps(to_json(known))} if known else {}
     note = {"Namespace": "linf-nodes", "Description": "how this was made", "Value": values}
     return {"axes": letters, **found, "MapAnnotation": note} | ({"Channel": said} if said else {})

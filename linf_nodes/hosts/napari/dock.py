@@ -34,7 +34,7 @@ from .session import Session
 from .settings import in_force, preferences
 from .size_box import SizeBox
 from .source import Source, naming, source_of
-from .view import camera_of, canvas_size
+from .view import camera_of
 from .worker import Failed, Job
 
 _FILTERS = {Target.ZARR: "OME-Zarr (*.ome.zarr)", Target.TIFF: "OME-TIFF (*.ome.tif)"}
@@ -110,12 +110,12 @@ class SuperResolution(QWidget):
 
     def requests(self) -> list[Request]:
         """What the fields ask for of every chosen layer."""
-        options, sources, canvas = self.options(), self.sources(), canvas_size(self)
+        options, sources = self.options(), self.sources()
         found = []
         for source in sources:
             with naming(source.name):  # the size of a pixel is in the first layer's unit
                 own = options.in_unit(sources[0].unit, source.unit)
-                found.append(request_of(source, own, self.viewer, canvas))
+                found.append(request_of(source, own, self.viewer))
         return found
 
     def run(self, path: Path | None = None) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QWidget
 
 from ...errors import LinfError
 from .options import Options, Scope, Target
@@ -19,7 +18,6 @@ from .placement import Place, looks, transform
 from .preview import MOST, Held, hold
 from .request import Request, request_of, start_of
 from .source import Source
-from .view import canvas_size
 from .work import axes_of, volume_of
 from .worker import Failed, Job
 
@@ -47,9 +45,9 @@ class Live(QObject):
     said = Signal(str, bool)
     gone = Signal()
 
-    def __init__(self, viewer: Any, wanted: Wanted, parent: QWidget) -> None:
+    def __init__(self, viewer: Any, wanted: Wanted, parent: QObject) -> None:
         super().__init__(parent)
-        self._viewer, self._wanted, self._dock = viewer, wanted, parent
+        self._viewer, self._wanted = viewer, wanted
         self._on = False
         self._held: Held | None = None
         self._key: Any = None
@@ -108,7 +106,7 @@ class Live(QObject):
     def _request(self, source: Source, options: Options) -> Request:
         """The middle of the view, where the view is larger than what is held."""
         only = replace(options, scope=Scope.VIEW, target=Target.LAYER, samples=1, mean=False, uncertainty=False)
-        request = request_of(source, only, self._viewer, canvas_size(self._dock))
+        request = request_of(source, only, self._viewer)
         if request.view is None:
             return request
         view = request.view.middle(MOST)

@@ -25,12 +25,16 @@ class NumberBox(QDoubleSpinBox):
         self.setSingleStep(step)
         self.setValue(value)
 
-    def validate(self, text: str, pos: int) -> object:  # Qt's name, as the next two
+    def validate(self, text: str, pos: int) -> object:  # Qt's name, as the next three
         state = QValidator.State.Intermediate if _BEGUN.fullmatch(text) else QValidator.State.Invalid
         number = _number(text)
         if number is not None and self.minimum() <= number <= self.maximum():
             state = QValidator.State.Acceptable
         return state, text, pos
+
+    def fixup(self, text: str) -> str:
+        """What cannot be leaves the value as it was; Qt would read it once more, in its own way."""
+        return self.textFromValue(self.value())
 
     def valueFromText(self, text: str) -> float:
         number = _number(text)

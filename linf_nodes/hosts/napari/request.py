@@ -84,8 +84,8 @@ class Request:
         return replace(self, index=None, view=None)
 
 
-def request_of(source: Source, options: Options, viewer: Any, canvas: Size | None = None) -> Request:
-    """What the options ask for of one layer, as the viewer stands now, on a canvas of that size.
+def request_of(source: Source, options: Options, viewer: Any) -> Request:
+    """What the options ask for of one layer, as the viewer stands now.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def request_of(source: Source, options: Options, viewer: Any, canvas: Size | Non
     index = None if options.scope is Scope.STACK else current_plane(viewer, source)
     view = None
     if options.scope is Scope.VIEW:
-        view = visible(viewer, source, canvas).scaled((1 / ratio[0], 1 / ratio[1]), size)
+        view = visible(viewer, source).scaled((1 / ratio[0], 1 / ratio[1]), size)
     place = Place.of(source.ndim, (source.y, source.x), ratio, start_of(source, index, view))
     layer = source.layer
     return Request(source, options, size, index, view, transform(layer, place), looks(layer), channel_of(layer))

@@ -4,14 +4,10 @@ import math
 from itertools import product
 from typing import Any, NamedTuple
 
-from qtpy.QtWidgets import QWidget
-
 from ...errors import BadValue
 from .source import Source
 
 Index = tuple[int, ...]
-
-_CANVAS = "CanvasBackendDesktop"  # of vispy, in napari's window
 
 
 class Rectangle(NamedTuple):
@@ -47,17 +43,10 @@ def current_plane(viewer: Any, source: Source) -> Index:
     return tuple(min(max(0, round(float(point[a]))), source.data.shape[a] - 1) for a in source.looped)
 
 
-def canvas_size(widget: QWidget) -> tuple[int, int] | None:
-    """Height and width of the canvas in a widget's window; None where there is none, or several in a grid."""
-    found = [w for w in widget.window().findChildren(QWidget) if type(w).__name__ == _CANVAS]
-    return (found[0].height(), found[0].width()) if len(found) == 1 else None
-
-
-def visible(viewer: Any, source: Source, canvas: tuple[int, int] | None = None) -> Rectangle:
+def visible(viewer: Any, source: Source) -> Rectangle:
     """The rectangle of source pixels that the canvas shows.
 
-    Of a pyramid napari keeps a larger one, of tiles, as long as the view lies inside; so the camera is asked there,
-    where the size of the canvas is known.
+    Of a pyramid napari keeps a larger one as long as the view lies inside, so there the camera is asked.
 
     Raises
     ------
@@ -67,8 +56,8 @@ def visible(viewer: Any, source: Source, canvas: tuple[int, int] | None = None) 
     shown = {a - (viewer.dims.ndim - source.ndim) for a in viewer.dims.displayed}
     if shown != {source.y, source.x}:
         raise BadValue("The canvas does not show the chosen y and x axes: show them in 2-D, or enlarge the plane.")
-    if source.layer.multiscale and canvas is not None and not viewer.grid.enabled:
-        return _checked(_seen(viewer, source, canvas), source)
+    if source.layer.multiscale and hasattr(viewer, "canvas"):
+        return _checked(_seen(viewer, source), source)
     corners = source.layer.corner_pixels
     level = source.layer.level_shapes[source.layer.data_level] if source.layer.multiscale else source.data.shape
     runs = []
@@ -79,10 +68,10 @@ def visible(viewer: Any, source: Source, canvas: tuple[int, int] | None = None) 
     return _checked(Rectangle(*runs), source)
 
 
-def _seen(viewer: Any, source: Source, canvas: tuple[int, int]) -> Rectangle:
+def _seen(viewer: Any, source: Source) -> Rectangle:
     """What lies between the corners of the canvas; they are of world coordinates, along the axes that are shown."""
     camera = camera_of(viewer)
-    middle, half = camera.center[-2:], [side / (2 * camera.zoom) for side in canvas]
+    middle, half = camera.center[-2:], [side / (2 * camera.zoom) for side in viewer.canvas.viewbox_size(viewer.layers)]
     ends = []
     for signs in product((-1, 1), repeat=2):
         point = list(viewer.dims.point)

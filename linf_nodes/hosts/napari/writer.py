@@ -1,8 +1,10 @@
 """*Save Selected Layers* as OME-Zarr or OME-TIFF: napari's own TIFF loses the pixel size."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import LinfError
 from .coordinates import coordinates_of
 from .files import free_path, named
 from .looks import channel_of
@@ -20,12 +22,12 @@ def write_ome_zarr(path: str, layers: list[LayerData]) -> list[str]:
 
     Raises
     ------
-    BadValue, BadShape
+    OSError
         When there is something of that name, which is never replaced, or a layer has no place in the file.
     """
     from ...workflow.saving import save_ome_zarr
 
-    return [str(save_ome_zarr(plain, file)) for plain, file in _files(path, layers, ".ome.zarr")]
+    return _written(save_ome_zarr, path, layers, ".ome.zarr")
 
 
 def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
@@ -33,12 +35,19 @@ def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
 
     Raises
     ------
-    BadValue, BadShape
+    OSError
         When there is something of that name, which is never replaced, or a layer has no place in the file.
     """
     from ...workflow.saving import save_ome_tiff
 
-    return [str(save_ome_tiff(plain, file)) for plain, file in _files(path, layers, ".ome.tif")]
+    return _written(save_ome_tiff, path, layers, ".ome.tif")
+
+
+def _written(save: Callable[["Plain", Path], Path], path: str, layers: list[LayerData], suffix: str) -> list[str]:
+    try:
+        return [str(save(plain, file)) for plain, file in _files(path, layers, suffix)]
+    except LinfError as error:  # of a ValueError napari says that the plugin is no valid writer
+        raise OSError(str(error)) from error
 
 
 def _files(path: str, layers: list[LayerData], suffix: str) -> list[tuple["Plain", Path]]:
