@@ -1,5 +1,6 @@
 """The main widget: every choice of the one-click node, on layers."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,14 @@ class SuperResolution(QWidget):
         super().changeEvent(event)
 
     def _wanted(self) -> tuple[Source, Options]:
-        return self.sources()[0], self.options()
+        source = self.sources()[0]
+        return source, self.options().of_kind(source.photo)
 
     def _graph(self) -> dict[str, Any]:
         """The fields as a graph in API format, for presets."""
         from ...workflow.library import one_click_graph
 
-        options = self.options()
+        options = self.options().of_kind(self.model.photo)
         if options.sizing is not Sizing.PIXEL:
             return one_click_graph(options.load_values(), options.upscale_values())
         source = self.sources()[0]
@@ -185,6 +187,8 @@ class SuperResolution(QWidget):
         """Say what the fields mean, and let the preview follow."""
         if self._asking:
             self.session.cancel()
+        with contextlib.suppress(LinfError):  # said by what follows
+            self.model.show_kind(self.sources()[0].photo)
         self._describe()
         self.live.follow()
 
@@ -241,7 +245,7 @@ class SuperResolution(QWidget):
         if not (self._ready and self.result.deviation.isChecked()):
             self.result.say_calibration("")
             return
-        o = self.options()
+        o = self.options().of_kind(self.model.photo)
         self._reading = Job(lambda _: calibration_text(o.model, o.prior, o.device, o.precision), self)
         self._reading.ended.connect(self._calibrated)
         self._reading.start()

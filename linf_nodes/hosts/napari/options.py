@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadValue
+from ...pictures.kind import chosen
 
 if TYPE_CHECKING:
     from ...pipeline.detail import Detail
@@ -56,7 +57,7 @@ class Options:
     scale: Pair = (2.0, 2.0)
     pixel: Pair = (1.0, 1.0)
     size: Size = (0, 0)
-    model: str = "photo"
+    model: str = "auto"
     prior: str = "auto"
     latent: str = "auto"
     temperature: float = 0.5
@@ -96,6 +97,10 @@ class Options:
         from ...catalogue.amount import detail_of  # late: torch
 
         return detail_of(self.latent, self.temperature, self.auto_temperature, self.strength)
+
+    def of_kind(self, photo: bool) -> "Options":
+        """The same with what `auto` means for 8-bit colour (`photo`), or for all else."""
+        return replace(self, **chosen(vars(self), photo))
 
     def in_unit(self, given: str, wanted: str) -> "Options":
         """The same for a layer in the unit `wanted`, where the size of a pixel is in `given`; raises `BadValue`."""

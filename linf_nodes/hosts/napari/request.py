@@ -92,6 +92,7 @@ def request_of(source: Source, options: Options, viewer: Any) -> Request:
     BadValue
         When the size cannot be, or nothing is asked for.
     """
+    options = options.of_kind(source.photo)
     if options.outputs() == 0:
         raise BadValue("No result is asked for: choose a sample, the mean or the uncertainty.")
     if options.target is Target.LAZY and options.uncertainty:

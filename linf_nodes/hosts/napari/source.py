@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadShape, BadValue, Cancelled, LinfError
+from ...pictures.kind import is_photo
 from .options import Pair, Size
 
 _REFUSED = {
@@ -56,6 +57,11 @@ class Source:
         """The looped axis along which intensities mean different things, where a label says so."""
         labels = [str(label).lower() for label in self.layer.axis_labels]
         return next((a for a in self.looped if labels[a] in ("c", "channel", "channels")), None)
+
+    @property
+    def photo(self) -> bool:
+        """Whether it is 8-bit colour."""
+        return is_photo(self.data.dtype, self.rgb)
 
     @property
     def planes(self) -> int:
