@@ -168,7 +168,7 @@ def test_layers_that_cannot_be_enlarged_are_refused_in_a_sentence(viewer: Any, q
     viewer.add_image(broken("bool"), name="mask")
     assert dock.message.text().startswith("'mask' holds true and false: convert it to uint8")
     viewer.add_image(broken("nan"), name="holes")
-    assert run(dock, qtbot).startswith("The picture holds 12 samples that are NaN or infinite: fill them")
+    assert run(dock, qtbot).startswith("'holes': The picture holds 12 samples that are NaN or infinite: fill them")
     assert len(viewer.layers) == 4, "nothing was added"
     viewer.layers.selection = {viewer.layers["holes"]}
     dock.show_options({"samples": 0})
