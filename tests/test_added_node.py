@@ -26,21 +26,22 @@ def run(copy: Path, *words: str) -> str:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_a_node_is_one_function_and_make_generated(tmp_path: Path) -> None:
-    copy = tmp_path / "checkout"
+    checkout = tmp_path / "checkout"
     for part in PARTS:
-        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
+        shutil.copytree(ROOT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
     for name in FILES:
-        shutil.copy(ROOT / name, copy)
+        shutil.copy(ROOT / name, checkout)
+    (checkout / "installed").touch()  # newer than the project's file: make installs nothing
     (how,) = re.findall(r"```python\n(@node.*?)```", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.DOTALL)
-    with (copy / "linf_nodes" / "catalogue" / "filters.py").open("a", encoding="utf-8") as filters:
+    with (checkout / "linf_nodes" / "catalogue" / "filters.py").open("a", encoding="utf-8") as filters:
         filters.write(f"\n\n{how}")
-    run(copy, "make", "generated", f"BIN={Path(sys.executable).parent}", "STAMP=README.md")
+    run(checkout, "make", "generated", f"BIN={Path(sys.executable).parent}", "STAMP=installed")
 
-    assert "## Invert" in (copy / "docs" / "nodes.md").read_text("utf-8")
-    assert "linf-nodes.invert_widget" in (copy / "plugin_manifest" / "napari.yaml").read_text("utf-8")
-    assert "White becomes black" in (copy / "web" / "docs" / "LINFInvert.md").read_text("utf-8")
-    assert "LINFInvert" in json.loads((copy / "locales" / "en" / "nodeDefs.json").read_text("utf-8"))
+    assert "## Invert" in (checkout / "docs" / "nodes.md").read_text("utf-8")
+    assert "linf-nodes.invert_widget" in (checkout / "plugin_manifest" / "napari.yaml").read_text("utf-8")
+    assert "White becomes black" in (checkout / "web" / "docs" / "LINFInvert.md").read_text("utf-8")
+    assert "LINFInvert" in json.loads((checkout / "locales" / "en" / "nodeDefs.json").read_text("utf-8"))
     checks = [f"tests/{name}" for name in CHECKS]
-    said = run(copy, sys.executable, "-m", "pytest", "-k", "comfyui or manifest", *checks)
+    said = run(checkout, sys.executable, "-m", "pytest", "-k", "comfyui or manifest", *checks)
     assert "100%" in said
-    assert "invert" in run(copy, sys.executable, "-m", "linf_nodes", "filter", "--help")
+    assert "invert" in run(checkout, sys.executable, "-m", "linf_nodes", "filter", "--help")
