@@ -119,7 +119,7 @@ def test_deviations_have_limits_and_colours_of_their_own(tmp_path: Path) -> None
 def test_napari_chooses_the_reader(tmp_path: Path, npe2pm: Any) -> None:
     npe2pm.register(PluginManifest.from_file(ROOT / "plugin_manifest" / "napari.yaml"))
     result(tmp_path, ".ome.zarr")
-    layers, reader = read_get_reader([str(tmp_path / "made.ome.zarr")], stack=False)
+    layers, reader = read_get_reader([str(tmp_path / "made.ome.zarr" / "zarr.json")], stack=False)
     assert reader.command == "linf-nodes.read_result"
     assert layers[0][1]["name"] == "made"
 

@@ -41,20 +41,14 @@ def create(
     BadValue
         When ome-zarr is not installed, or the system refuses to write.
     """
-    zarr, writer, formats = _packages()
+    zarr = packages()[0]
     try:
         group = zarr.open_group(str(folder), mode="a", zarr_format=3)
         for level in levels:
             if level.path not in group:
-                _array(group, level, volume.dtype_of(output))
-        writer.write_multiscales_metadata(
-            group,
-            [_dataset(level) for level in levels],
-            fmt=formats.FormatV05(),
-            axes=_axes(levels[0].coordinates),
-            name=folder.name.removesuffix(".zarr").removesuffix(".ome"),
-            metadata={} if isinstance(volume, LabelVolume) else {"omero": _omero(levels[0], volume, output, channels)},
-        )
+                add_array(group, level, volume.dtype_of(output))
+        labels = isinstance(volume, LabelVolume)
+        say_levels(group, folder.name, levels, {} if labels else _omero(levels[0], volume, output, channels))
         if isinstance(volume, LabelVolume):
             group.attrs["ome"] = {**group.attrs["ome"], "image-label": {**volume.about, "version": "0.5"}}
         group.attrs[KEY] = {**recipe, "finished": False}
@@ -62,15 +56,28 @@ def create(
         raise BadValue(f"cannot write '{folder}': {error.strerror or error}; choose another folder") from error
 
 
+def say_levels(group: Any, name: str, levels: Sequence[Level], omero: Mapping[str, Any]) -> None:
+    """Write the metadata of a group that holds levels."""
+    _, writer, formats = packages()
+    writer.write_multiscales_metadata(
+        group,
+        [_dataset(level) for level in levels],
+        fmt=formats.FormatV05(),
+        axes=_axes(levels[0].coordinates),
+        name=name.removesuffix(".zarr").removesuffix(".ome"),
+        metadata={"omero": dict(omero)} if omero else {},
+    )
+
+
 def mark_finished(folder: Path) -> None:
     """Say in the recipe that nothing is missing."""
-    group = _packages()[0].open_group(str(folder), mode="r+")
+    group = packages()[0].open_group(str(folder), mode="r+")
     group.attrs[KEY] = {**group.attrs[KEY], "finished": True}
 
 
 def open_level(folder: Path, level: Level) -> Any:
     """One array, for reading and writing. A block of zeros is written too, for a missing one is one to do."""
-    zarr = _packages()[0]
+    zarr = packages()[0]
     return zarr.open_array(str(folder / level.path), mode="r+").with_config({"write_empty_chunks": True})
 
 
@@ -93,7 +100,8 @@ def recipe_in(folder: Path) -> dict[str, Any] | None:
     return recipe
 
 
-def _packages() -> tuple[Any, Any, Any]:
+def packages() -> tuple[Any, Any, Any]:
+    """zarr, and the writer and the formats of ome-zarr; raises `BadValue` where they are not installed."""
     try:
         with warnings.catch_warnings():
             # ome-zarr itself makes an object of a class that it deprecates, while it is imported
@@ -106,7 +114,8 @@ def _packages() -> tuple[Any, Any, Any]:
     return zarr, writer, formats
 
 
-def _array(group: Any, level: Level, dtype: np.dtype[Any]) -> None:
+def add_array(group: Any, level: Level, dtype: np.dtype[Any]) -> None:
+    """Make the array of a level in a group."""
     from zarr.codecs import BloscCodec
 
     group.create_array(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..atomic import atomic_write
 from ..errors import BadValue
-from .axes import Array
+from .axes import Array, Axes
 from .channels import Channels, to_json, to_ome_xml
 from .coordinates import Coordinates
 from .disk import check_space
@@ -62,13 +62,12 @@ def write_ome_tiff(
     where = coordinates or Coordinates.of(volume.axes)
     order = file_order(volume, where)
     dtype = volume.dtype_of(output)
-    if str(dtype) not in _TYPES:
-        raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
-    order, axes = _tiff_order(volume, where, order)
+    check_type(dtype)
+    order, axes = letters_of(volume.axes, where, order)
     size = math.prod(volume.shape) * dtype.itemsize
     if not ignore_space:
         check_space(path, size + _ROOM)
-    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=size > _BIG, ome=True) as tiff:
+    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=is_big(size), ome=True) as tiff:
         tiff.write(
             _planes(volume, order, output, progress),
             shape=tuple(volume.shape[a] for a in order),
@@ -82,9 +81,19 @@ def write_ome_tiff(
     return Path(path)
 
 
-def _tiff_order(volume: Volume, where: Coordinates, order: Sequence[int]) -> tuple[tuple[int, ...], str]:
+def check_type(dtype: np.dtype[Any]) -> None:
+    """Refuse samples that the format does not know; raises `BadValue`."""
+    if str(dtype) not in _TYPES:
+        raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
+
+
+def is_big(size: int) -> bool:
+    """Whether so many bytes need a BigTIFF."""
+    return size > _BIG
+
+
+def letters_of(axes: Axes, where: Coordinates, order: Sequence[int]) -> tuple[tuple[int, ...], str]:
     """The source's axes in the file's order with their letters: looped, Y, X, samples of a colour last."""
-    axes = volume.axes
     looped = [a for a in order if a in axes.looped]
     letters = {a: where.names[a].upper() for a in looped}
     letters |= {a: "C" for a, name in letters.items() if name not in ("T", "Z")}
@@ -128,20 +137,39 @@ def _metadata(
     count = volume.shape[order[letters.index("C")]] if "C" in letters else 1
     kept = channels if len(channels) == count and "S" not in letters else ()
     found: dict[str, Any] = {"axes": letters, "MapAnnotation": _annotation(volume.recipe(output), kept)}
-    planes = math.prod(volume.shape[a] for a in volume.axes.looped)
-    position: dict[str, Any] = {}
-    for letter, scale, text, at in zip(letters, where.scale, where.units, where.translation, strict=True):
-        unit = unit_of(text)
-        if unit is None:
-            continue
-        if letter in "XYZ":
-            found |= {f"PhysicalSize{letter}": scale, f"PhysicalSize{letter}Unit": unit.symbol}
-            if letter in "XY":
-                position |= {f"Position{letter}": [at] * planes, f"Position{letter}Unit": [unit.symbol] * planes}
-        elif letter == "T":
-            found |= {"TimeIncrement": scale, "TimeIncrementUnit": unit.symbol}
+    counts = [volume.shape[a] for a in order if a in volume.axes.looped]
+    found |= placed(where, letters, counts)
     said = to_ome_xml(kept) if kept else {}
-    return found | ({"Plane": position} if position else {}) | ({"Channel": said} if said else {})
+    return found | ({"Channel": said} if said else {})
+
+
+def placed(where: Coordinates, letters: str, counts: Sequence[int]) -> dict[str, Any]:
+    """Sizes and places of pixels as OME-XML has them.
+
+    Parameters
+    ----------
+    letters
+        Of the file's axes, which are those of `where`.
+    counts
+        Lengths of the axes that are looped over: the first ones.
+    """
+    found: dict[str, Any] = {}
+    plane: dict[str, Any] = {}
+    planes = math.prod(counts)
+    for axis, letter in enumerate(letters):
+        unit, scale, at = unit_of(where.units[axis]), where.scale[axis], where.translation[axis]
+        if letter == "T" and unit is not None and unit.kind == "time":
+            found |= {"TimeIncrement": scale, "TimeIncrementUnit": unit.symbol}
+        if letter not in "XYZ" or (unit is None and scale == 1 and at == 0):
+            continue
+        symbol = unit.symbol if unit is not None and unit.kind == "space" else "pixel"  # the schema's word for no unit
+        steps = np.unravel_index(np.arange(planes), counts)[axis] if axis < len(counts) else np.zeros(planes)
+        found |= {f"PhysicalSize{letter}": scale, f"PhysicalSize{letter}Unit": symbol}
+        plane |= {
+            f"Position{letter}": [at + float(i) * scale for i in steps],
+            f"Position{letter}Unit": [symbol] * planes,
+        }
+    return found | ({"Plane": plane} if plane else {})
 
 
 def _annotation(recipe: Mapping[str, Any], channels: Channels) -> dict[str, Any]:

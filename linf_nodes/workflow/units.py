@@ -15,13 +15,22 @@ class Unit(NamedTuple):
 
 
 _UNITS = (
+    Unit("femtometer", "fm", "space", 1e-15),
+    Unit("picometer", "pm", "space", 1e-12),
     Unit("angstrom", "Å", "space", 1e-10),
     Unit("nanometer", "nm", "space", 1e-9),
     Unit("micrometer", "µm", "space", 1e-6),
     Unit("millimeter", "mm", "space", 1e-3),
     Unit("centimeter", "cm", "space", 1e-2),
+    Unit("decimeter", "dm", "space", 1e-1),
     Unit("meter", "m", "space", 1.0),
+    Unit("kilometer", "km", "space", 1e3),
     Unit("inch", "in", "space", 0.0254),
+    Unit("foot", "ft", "space", 0.3048),
+    Unit("attosecond", "as", "time", 1e-18),
+    Unit("femtosecond", "fs", "time", 1e-15),
+    Unit("picosecond", "ps", "time", 1e-12),
+    Unit("nanosecond", "ns", "time", 1e-9),
     Unit("microsecond", "µs", "time", 1e-6),
     Unit("millisecond", "ms", "time", 1e-3),
     Unit("second", "s", "time", 1.0),

@@ -100,7 +100,8 @@ class Volume:
 
     @property
     def source_dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = np.dtype(self.source.dtype)
+        """In this machine's byte order, whatever the file's."""
+        dtype: np.dtype[Any] = np.dtype(self.source.dtype).newbyteorder("=")
         return dtype
 
     @property

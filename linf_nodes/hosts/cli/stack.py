@@ -11,6 +11,7 @@ from typing import Any
 
 from ...catalogue import NODES
 from ...errors import BadValue
+from ...pictures.kind import chosen, is_photo
 from ...pipeline.device import resolve_device
 from ...pipeline.grid import Size
 from ...pipeline.size import SizeWish
@@ -82,7 +83,7 @@ def _volume(args: argparse.Namespace, stack: Stack) -> Volume:
     if args.labels or stack.label is not None:
         return label_volume(stack.source, stack.axes, size, stack.label)
     at_once = _cores(args) if _is_tiff(Path(args.target)) else 1
-    return Volume(stack.source, stack.axes, size, _settings(args), threads=1, at_once=at_once)
+    return Volume(stack.source, stack.axes, size, _settings(args, stack), threads=1, at_once=at_once)
 
 
 def _write_zarr(volume: Volume, target: Path, stack: Stack, options: Mapping[str, Any]) -> None:
@@ -111,14 +112,20 @@ def _pool(args: argparse.Namespace) -> Iterator[Pool | None]:
 
 def _cores(args: argparse.Namespace) -> int:
     """Blocks that this process computes at once: one on a GPU, and on a CPU no more than its memory is good for."""
-    if resolve_device(_settings(args).device).type != "cpu":
+    if resolve_device(read_options(args, LOAD).get("device", "auto")).type != "cpu":
         return 1
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(count, MOST_AT_ONCE)
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _settings(args: argparse.Namespace, stack: Stack) -> Settings:
+    """What was asked for; a model that nobody named is chosen by the kind of the pixels, and said."""
     given = read_options(args, LOAD) | read_options(args, UPSCALE)
+    changes = chosen(given, is_photo(stack.source.dtype, stack.axes.colour is not None))
+    if changes:
+        detail = ", faithful: no detail is added" if changes.get("latent") == "faithful" else ""
+        say(f"note: the model is {changes['model']}{detail}; --model and --temperature choose")
+        given |= changes
     return Settings(**{f.name: given[f.name] for f in fields(Settings) if f.name in given})
 
 
@@ -187,7 +194,14 @@ def _parser() -> Parser:
         help="a TIFF, an OME-Zarr or Zarr array (a folder, an .ozx or .zip file, a URL), or a .npy file",
     )
     parser.add_argument("target", metavar="OUT", help="NAME.ome.zarr (also s3://BUCKET/NAME.ome.zarr) or NAME.ome.tif")
-    add_options(parser, LOAD)
+    parser.add_argument(
+        "--model",
+        dest="--model",
+        metavar="NAME|PATH|auto",
+        help="name of a model or path of a weights file; auto: photo for 8-bit colour, else microscopy, and that "
+        "faithful unless a temperature, a latent or a prior is given (default: auto)",
+    )
+    add_options(parser, LOAD, ("model",))
     add_options(parser, UPSCALE, _NOT_HERE)
     parser.add_argument(
         "--pixel-size",

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .calm import name_field
+
 
 class Box(QGroupBox):
     """Fields under a title; `changed` is emitted at every change by the user or the program."""
@@ -44,6 +46,10 @@ class Box(QGroupBox):
             self.named.setdefault(name, []).extend([text, *widgets])
         for w in (text, *widgets):
             w.setToolTip(tip)
+        parts = label.split(" y, x")[0]
+        for w, end in zip(widgets, (" y", " x") if label.endswith("y, x") else ("",) * len(widgets), strict=True):
+            if not isinstance(w, QAbstractButton):  # whose text is its name
+                name_field(w, parts + end)
 
     def note(self) -> QLabel:
         """A text over the whole width, empty so far."""

@@ -1,5 +1,6 @@
 """The main widget: every choice of the one-click node, on layers."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from qtpy.QtWidgets import (
 from ...errors import BadValue, LinfError
 from ...memory import memory_text
 from .budget import time_text
+from .calm import calm, name_field
 from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live
 from .model_box import ModelBox
-from .options import Options, Sizing, Target, changes_of
+from .options import Options, Sizing, Target, changes_of, in_unit
 from .picture_box import PictureBox
 from .presets import PresetBar
 from .request import Request, request_of
@@ -33,7 +35,8 @@ from .result_box import ResultBox
 from .session import Session
 from .settings import in_force, preferences
 from .size_box import SizeBox
-from .source import Source, source_of
+from .source import Source, naming, source_of
+from .view import camera_of
 from .worker import Failed, Job
 
 _FILTERS = {Target.ZARR: "OME-Zarr (*.ome.zarr)", Target.TIFF: "OME-TIFF (*.ome.tif)"}
@@ -62,8 +65,10 @@ class SuperResolution(QWidget):
         self.bar = QProgressBar()
         self.bar.hide()
         self.start, self.stop = QPushButton("Run"), QPushButton("Cancel")
-        self._ready = False
+        self._ready = self._asking = False
         self._arrange()
+        name_field(self.bar, "Progress")
+        calm(self)
         self._connect()
         self.compute.show_values(vars(preferences()))
         self.reset_choices()
@@ -87,7 +92,8 @@ class SuperResolution(QWidget):
         from napari.layers import Image
 
         images = [layer for layer in self.viewer.layers if isinstance(layer, Image) and not self.live.owns(layer)]
-        chosen = [layer for layer in self.viewer.layers.selection if not self.live.owns(layer)]
+        selection = self.viewer.layers.selection
+        chosen = [layer for layer in self.viewer.layers if layer in selection and not self.live.owns(layer)]
         self.picture.show_layers(images, chosen)
         self._changed()
 
@@ -106,13 +112,18 @@ class SuperResolution(QWidget):
 
     def requests(self) -> list[Request]:
         """What the fields ask for of every chosen layer."""
-        options = self.options()
-        return [request_of(source, options, self.viewer) for source in self.sources()]
+        options, sources = self.options(), self.sources()
+        found = []
+        for source in sources:
+            with naming(source.name):  # the size of a pixel is in the first layer's unit
+                own = options.in_unit(sources[0].unit, source.unit)
+                found.append(request_of(source, own, self.viewer))
+        return found
 
     def run(self, path: Path | None = None) -> None:
         """Start what the fields say, into `path` where a file is wanted; or go on after the question."""
         try:
-            if self.start.text() == "Start":
+            if self._asking:
                 self.session.go_on()
                 return
             requests = self.requests()
@@ -141,34 +152,44 @@ class SuperResolution(QWidget):
         super().changeEvent(event)
 
     def _wanted(self) -> tuple[Source, Options]:
-        return self.sources()[0], self.options()
+        source = self.sources()[0]
+        return source, self.options().of_kind(source.photo)
 
     def _graph(self) -> dict[str, Any]:
         """The fields as a graph in API format, for presets."""
         from ...workflow.library import one_click_graph
 
-        options = self.options()
+        options = self.options().of_kind(self.model.photo)
         if options.sizing is not Sizing.PIXEL:
             return one_click_graph(options.load_values(), options.upscale_values())
         source = self.sources()[0]
-        return one_click_graph(options.load_values(), options.upscale_values(source.size, source.pixel))
+        graph = one_click_graph(options.load_values(), options.upscale_values(source.size, source.pixel))
+        graph["3"]["_meta"]["pixel"] = [*options.pixel, source.unit]
+        return graph
 
     def _show_preset(self, load: dict[str, Any], upscale: dict[str, Any]) -> None:
         try:
-            sources = self.sources() if upscale.get("megapixels") else []
+            sources = self.sources() if upscale.get("megapixels") or "pixel" in upscale else []
+            if "pixel" in upscale:
+                *pixel, unit = upscale["pixel"]
+                with naming(sources[0].name):
+                    upscale = {**upscale, "pixel": in_unit((pixel[0], pixel[1]), unit, sources[0].unit)}
             self.show_options(changes_of(load, upscale, sources[0].size if sources else (1, 1)))
         except LinfError as error:
             self.say(str(error), True)
 
     def _ask_path(self) -> Path | None:
         kind = _FILTERS[self.options().target]
-        name, _ = QFileDialog.getSaveFileName(self, "Write the result to", "", kind)
+        options = QFileDialog.Option.DontConfirmOverwrite  # the names are not yet those of the files: `Session` asks
+        name, _ = QFileDialog.getSaveFileName(self, "Write the result to", "", kind, options=options)
         return Path(name) if name else None
 
     def _changed(self) -> None:
         """Say what the fields mean, and let the preview follow."""
-        if self.start.text() == "Start":
+        if self._asking:
             self.session.cancel()
+        with contextlib.suppress(LinfError):  # said by what follows
+            self.model.show_kind(self.sources()[0].photo)
         self._describe()
         self.live.follow()
 
@@ -190,8 +211,8 @@ class SuperResolution(QWidget):
         self.estimate.setText(f"{memory_text(sum(r.nbytes for r in requests))}{about}")
 
     def _state(self, name: str) -> None:
-        busy = name == "busy"
-        self.start.setText("Start" if name == "asking" else "Run")
+        busy, self._asking = name == "busy", name in ("asking", "replacing")
+        self.start.setText({"asking": "Start", "replacing": "Replace"}.get(name, "Run"))
         self.start.setEnabled(self._ready and not busy)
         self.stop.setEnabled(name != "idle")
         self.bar.setVisible(busy)
@@ -225,7 +246,7 @@ class SuperResolution(QWidget):
         if not (self._ready and self.result.deviation.isChecked()):
             self.result.say_calibration("")
             return
-        o = self.options()
+        o = self.options().of_kind(self.model.photo)
         self._reading = Job(lambda _: calibration_text(o.model, o.prior, o.device, o.precision), self)
         self._reading.ended.connect(self._calibrated)
         self._reading.start()
@@ -242,12 +263,13 @@ class SuperResolution(QWidget):
         self.session.state.connect(self._state)
         self.session.advanced.connect(self._advance)
         self.live.said.connect(self.say)
+        self.live.gone.connect(lambda: self.preview.setChecked(False))
         self.presets.chosen.connect(self._show_preset)
         self.preview.toggled.connect(self.live.turn)
         self.start.clicked.connect(lambda: self.run())
         self.stop.clicked.connect(self.session.cancel)
         self.viewer.layers.selection.events.changed.connect(self.reset_choices)
-        for event in (_camera(self.viewer).events, self.viewer.dims.events.current_step):
+        for event in (camera_of(self.viewer).events, self.viewer.dims.events.current_step):
             event.connect(self._moved)
 
     def _moved(self, event: Any = None) -> None:
@@ -282,11 +304,6 @@ def _text() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
-
-
-def _camera(viewer: Any) -> Any:
-    """napari 0.9 moved the camera and deprecated its old place."""
-    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
 
 
 def _sizes(request: Request) -> str:

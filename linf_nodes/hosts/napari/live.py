@@ -1,10 +1,13 @@
 """The preview: a layer over the current view that follows the fields."""
 
 import contextlib
+import math
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
@@ -15,18 +18,23 @@ from .placement import Place, looks, transform
 from .preview import MOST, Held, hold
 from .request import Request, request_of, start_of
 from .source import Source
-from .work import volume_of
+from .work import axes_of, volume_of
 from .worker import Failed, Job
 
 NAME = "LINF preview"
 REST = 250  # ms without a change before the network is asked again
 
+_PIXELS = ("data", "set_data", "scale", "translate", "rotate", "shear", "affine")
+_LOOKS = ("contrast_limits", "gamma", "colormap", "opacity", "blending", "interpolation2d")
+
 Wanted = Callable[[], tuple[Source, Options]]
 
 
 class Live(QObject):
-    """Keeps a preview layer up to date. Temperature and strength are redrawn from what is held, without the network;
-    anything else is computed in a thread once the fields and the view have come to rest.
+    """Keeps a preview layer up to date with the fields, the view, and the source's pixels and looks.
+
+    Temperature and strength are redrawn from what is held, without the network; anything else is computed in a thread
+    once the fields and the view have come to rest.
 
     Parameters
     ----------
@@ -35,6 +43,7 @@ class Live(QObject):
     """
 
     said = Signal(str, bool)
+    gone = Signal()
 
     def __init__(self, viewer: Any, wanted: Wanted, parent: QObject) -> None:
         super().__init__(parent)
@@ -43,11 +52,13 @@ class Live(QObject):
         self._held: Held | None = None
         self._key: Any = None
         self._layer: Any = None
+        self._watched: Any = None
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
         self._timer.timeout.connect(self._compute)
+        viewer.layers.events.removed.connect(self._removed)
 
     def turn(self, on: bool) -> None:
         """Begin, or end and remove the layer."""
@@ -55,11 +66,8 @@ class Live(QObject):
         if on:
             self.follow()
             return
-        self._stop()
-        self._held = self._key = None
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
+        self._watch(None)
+        self._clear()
 
     def owns(self, layer: Any) -> bool:
         """Whether a layer is the preview, which is no layer to be enlarged."""
@@ -71,6 +79,7 @@ class Live(QObject):
             return
         with contextlib.suppress(LinfError):  # said when the preview is computed
             source, options = self._wanted()
+            self._watch(source.layer)
             if self._held is not None and _decides(source, options) == self._key[:2]:
                 self._redraw(options)
         self._timer.start()
@@ -80,11 +89,12 @@ class Live(QObject):
             source, options = self._wanted()
             request = self._request(source, options)
         except LinfError as error:
+            self._clear()  # what is left would be of something else
             self.said.emit(str(error), True)
             return
         if request.view is None or request.index is None:
             return
-        key = (*_decides(source, options), request.index, request.view)
+        key = (*_decides(source, options), request.index, request.view, _lies(source.layer), _stamp(request))
         if key == self._key and self._held is not None:
             return
         self._stop()
@@ -129,11 +139,64 @@ class Live(QObject):
     def _options(self, request: Request) -> dict[str, Any]:
         return {"name": NAME, "metadata": {NAME: True}, **looks(request.source.layer), **request.placed}
 
+    def _watch(self, layer: Any) -> None:
+        """Follow a layer's pixels, place and looks, and no other's; None: nobody's."""
+        if layer is self._watched or (layer is not None and layer == self._watched):
+            return
+        for watched, join in ((self._watched, "disconnect"), (layer, "connect")):
+            if watched is None:
+                continue
+            for name in (*_PIXELS, *_LOOKS):
+                getattr(getattr(watched.events, name), join)(self._renewed if name in _PIXELS else self._dress)
+        self._watched = layer
+
+    def _renewed(self, event: Any = None) -> None:
+        """The source has other pixels, or lies elsewhere."""
+        if self._on and isalive(self):
+            self._timer.start()
+
+    def _dress(self, event: Any = None) -> None:
+        """The source looks different."""
+        if isalive(self) and self._layer is not None and self._layer in self._viewer.layers:
+            for name, value in looks(self._watched).items():
+                if name != "rgb":
+                    setattr(self._layer, name, value)
+
+    def _removed(self, event: Any) -> None:
+        if isalive(self) and self._on and self._layer is not None and event.value == self._layer:
+            self._layer = None
+            self.gone.emit()
+
+    def _clear(self) -> None:
+        """Forget what is held and remove the layer."""
+        self._stop()
+        self._held = self._key = None
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
     def _stop(self) -> None:
         self._timer.stop()
         if self._job is not None:
             self._job.cancel()
             self._job = None
+
+
+def _lies(layer: Any) -> str:
+    """Where a layer lies, as something to compare."""
+    parts = (layer.scale, layer.translate, layer.rotate, layer.shear, layer.affine.affine_matrix)
+    return repr([np.asarray(part).tolist() for part in parts])
+
+
+def _stamp(request: Request) -> int:
+    """A number of the pixels in view, where they are in memory: they may change in place."""
+    source, view = request.source, request.view
+    if source.large or view is None or request.index is None:
+        return 0
+    rows = slice(int(view.top * request.ratio[0]), math.ceil(view.bottom * request.ratio[0]))
+    cols = slice(int(view.left * request.ratio[1]), math.ceil(view.right * request.ratio[1]))
+    window = source.data[axes_of(source).where(request.index, rows, cols)]
+    return zlib.crc32(np.ascontiguousarray(window).tobytes())
 
 
 def _decides(source: Source, options: Options) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ Entry = dict[str, Any]
 _HERE = __package__
 _SUBMENU = "linf_nodes_layers"
 _MENU = "napari/layers/filter"
+_FILES = "napari/file/io_utilities"
 _MAIN, _PRESET = "LINF Super-Resolution", "Run Preset"
 
 
@@ -35,9 +36,13 @@ def manifest() -> Entry:
             "readers": [
                 {
                     "command": _id("read_result"),
-                    "filename_patterns": ["*.ome.zarr", "*.ome.tif", "*.ome.tiff"],
-                    "accepts_directories": True,
+                    "filename_patterns": ["zarr.json", ".zattrs"],
+                    "accepts_directories": False,  # napari would ask for every folder which reader to take
                 }
+            ],
+            "writers": [
+                _writer("write_ome_zarr", ".ome.zarr", "OME-Zarr with pixel size"),
+                _writer("write_ome_tiff", ".ome.tif", "OME-TIFF with pixel size"),
             ],
             "configurations": page(),
         },
@@ -60,8 +65,11 @@ def _own_commands() -> list[Entry]:
     own = [
         ("super_resolution", _MAIN, "dock:SuperResolution"),
         ("run_preset", "Run a preset on layers", "run_preset:run_preset"),
-        ("run_preset_widget", _PRESET, "run_preset:run_preset_widget"),
-        ("read_result", "Read OME-Zarr and OME-TIFF", "reader:get_reader"),
+        ("run_preset_widget", _PRESET, "panels:run_preset"),
+        ("read_result", "Read OME-Zarr", "reader:get_reader"),
+        ("open_result", "Open OME-Zarr or OME-TIFF with LINF...", "opening:open_result"),
+        ("write_ome_zarr", "Save as OME-Zarr", "writer:write_ome_zarr"),
+        ("write_ome_tiff", "Save as OME-TIFF", "writer:write_ome_tiff"),
         *((key, title, f"samples:{key}") for key, title in TITLES.items()),
     ]
     return [{"id": _id(name), "title": title, "python_name": f"{_HERE}.{place}"} for name, title, place in own]
@@ -80,26 +88,29 @@ def _command(node: Node) -> Entry:
 
 def _widget_commands() -> list[Entry]:
     nodes = [n for n in NODES.values() if has_widget(n)]
-    return [
-        {"id": _id(f"{n.name}_widget"), "title": n.title, "python_name": f"{_HERE}.widgets:{n.name}"} for n in nodes
-    ]
+    return [{"id": _id(f"{n.name}_widget"), "title": n.title, "python_name": f"{_HERE}.panels:{n.name}"} for n in nodes]
 
 
 def _own_widgets() -> list[Entry]:
     return [
         {"command": _id("super_resolution"), "display_name": _MAIN},
-        {"command": _id("run_preset_widget"), "display_name": _PRESET, "autogenerate": True},
+        {"command": _id("run_preset_widget"), "display_name": _PRESET},
     ]
 
 
 def _widget(node: Node) -> Entry:
-    return {"command": _id(f"{node.name}_widget"), "display_name": node.title, "autogenerate": True}
+    return {"command": _id(f"{node.name}_widget"), "display_name": node.title}
+
+
+def _writer(name: str, suffix: str, title: str) -> Entry:
+    return {"command": _id(name), "layer_types": ["image+"], "filename_extensions": [suffix], "display_name": title}
 
 
 def _menus() -> Entry:
     layered = [n for n in NODES.values() if has_widget(n) and n.inputs and any(i.socket for i in n.inputs)]
     names = ["super_resolution", "run_preset_widget", *(f"{n.name}_widget" for n in layered)]
-    return {_MENU: [{"submenu": _SUBMENU}], _SUBMENU: [{"command": _id(name)} for name in names]}
+    files = [{"command": _id("open_result")}]
+    return {_FILES: files, _MENU: [{"submenu": _SUBMENU}], _SUBMENU: [{"command": _id(name)} for name in names]}
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox
 from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
+from ...pictures.kind import AUTO, chosen
 from .box import Box, choose, fill
 
-_LATENTS = (("auto", "auto"), ("faithful", "faithful"), ("learned", "learned"), ("drawn", "drawn"))
+_LATENTS = ((AUTO, AUTO), ("faithful", "faithful"), ("learned", "learned"), ("drawn", "drawn"))
 # Why fields are off.
 _IDLE = {
     "faithful": "Faithful: no detail is added, so temperature, strength and seed are not used.",
@@ -24,7 +25,7 @@ class ModelBox(Box):
     def __init__(self) -> None:
         super().__init__("Model")
         self.model, self.latent, self.prior = QComboBox(), QComboBox(), QComboBox()
-        fill(self.model, [("photo", "photo")])
+        fill(self.model, [(AUTO, AUTO)])
         fill(self.latent, _LATENTS)
         fill(self.prior, [("the model's own", "auto"), ("none", "none")])
         self.temperature, self.strength = _slider(0.5), _slider(1.0)
@@ -41,6 +42,7 @@ class ModelBox(Box):
         self.row("Strength", [self.strength], ["strength"])
         self.row("Seed", [self.seed], ["seed"])
         self._idle = self.note()
+        self.photo = False
         self._learned: frozenset[str] = frozenset()
         for signal in (*(c.currentIndexChanged for c in (self.model, self.latent, self.prior)), self.auto.toggled):
             signal.connect(self._changed)
@@ -51,13 +53,13 @@ class ModelBox(Box):
     def show_models(self, names: Iterable[str], learned: Iterable[str] = ()) -> None:
         """Offer models, and each as a prior's file; those in `learned` have a prior of their own."""
         self._learned = frozenset(learned)
-        fill(self.model, [(n, n) for n in names])
+        fill(self.model, [(AUTO, AUTO), *((n, n) for n in names)])
         fill(self.prior, [("the model's own", "auto"), ("none", "none"), *((f"of {n}", n) for n in names)])
         self._changed()
 
     def values(self) -> dict[str, Any]:
         return {
-            "model": self.model.currentData() or "photo",
+            "model": self.model.currentData() or AUTO,
             "prior": self.prior.currentData(),
             "latent": self.latent.currentData(),
             "temperature": round(self.temperature.value(), 4),
@@ -79,8 +81,17 @@ class ModelBox(Box):
         if "auto_temperature" in values:
             self.auto.setChecked(values["auto_temperature"])
 
+    def show_kind(self, photo: bool) -> None:
+        """Say what `auto` stands for: the layer is 8-bit colour, or anything else."""
+        if photo != self.photo:
+            self.photo = photo
+            self._changed()
+
     def _changed(self) -> None:
         kind = self._kind()
+        model = chosen({}, self.photo)["model"]
+        self.model.setItemText(self.model.findData(AUTO), f"{AUTO}: {model}")
+        self.latent.setItemText(self.latent.findData(AUTO), f"{AUTO}: {self._kind(AUTO)}")
         self.temperature.setVisible(not self.auto.isChecked())  # its number would not be the one that counts
         for field in (self.temperature, self.auto, self.strength):
             field.setEnabled(kind != "faithful")
@@ -89,12 +100,17 @@ class ModelBox(Box):
         self._idle.setVisible(bool(_IDLE[kind]))
         self.changed.emit()
 
-    def _kind(self) -> str:
-        """Faithful, learned or drawn: what `Detail.kind` will make of the fields, as far as is known of the model."""
-        latent, prior = self.latent.currentData(), self.prior.currentData()
-        if latent != "auto":
-            return str(latent)
-        has_prior = prior != "none" and (prior != "auto" or self.model.currentData() in self._learned)
+    def _kind(self, latent: str | None = None) -> str:
+        """Faithful, learned or drawn: what `Detail.kind` will make of the fields, as far as is known of the model.
+
+        `latent` is another choice of the detail than the one that the field says.
+        """
+        given = {"latent": latent or self.latent.currentData(), "auto_temperature": self.auto.isChecked()}
+        given |= {"model": self.model.currentData() or AUTO, "prior": self.prior.currentData()}
+        given |= chosen(given, self.photo)
+        if given["latent"] != AUTO:
+            return str(given["latent"])
+        has_prior = given["prior"] != "none" and (given["prior"] != AUTO or given["model"] in self._learned)
         return "learned" if has_prior and self.auto.isChecked() else "drawn"
 
 

@@ -74,7 +74,7 @@ class _Work:
     def whole(self) -> Any:
         """The node on all planes at once, as a batch."""
         count = len(self.first.planes) if self.first else 1
-        images = {n: torch.cat([s.image(p) for p in range(count)]) for n, s in self.stacks.items()}
+        images = {n: torch.cat([self._image(s, p) for p in range(count)]) for n, s in self.stacks.items()}
         return _resolved(self.node, {**self.plain, **images, **self.masks}, self.progress)
 
     def layer(self, planewise: bool) -> LayerData:
@@ -85,7 +85,7 @@ class _Work:
         room = None
         for p in range(len(self.first.planes)):
             picture = self._plane(p) if batch is None else batch[p]
-            samples = self.first.restored(picture, self.is_deviation)
+            samples = self.first.restored(picture, p, self.is_deviation)
             if room is None:
                 check_memory(samples.nbytes * len(self.first.planes))
                 room = self.first.empty(samples)
@@ -102,8 +102,12 @@ class _Work:
     def _covers(self) -> bool:
         return self.plain.get("mode") != "side by side" and self.plain.get("display") != "map"
 
+    def _image(self, stack: Stack, p: int) -> Tensor:
+        """All pictures are in the intensities of the first: of its channel that the plane is of."""
+        return stack.image(p, self.first.levels_at(p) if self.first else None)
+
     def _plane(self, p: int) -> Any:
-        images = {n: s.image(p) for n, s in self.stacks.items()}
+        images = {n: self._image(s, p) for n, s in self.stacks.items()}
         masks = {n: m[p : p + 1] if len(m) > 1 else m for n, m in self.masks.items()}
         frame = {"frame": self.plain.get("frame", 0) + p} if "frame" in schema_names(self.node) else {}
         total = len(self.first.planes) if self.first else 1

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadValue
+from ...pictures.kind import chosen
 
 if TYPE_CHECKING:
     from ...pipeline.detail import Detail
@@ -55,7 +57,7 @@ class Options:
     scale: Pair = (2.0, 2.0)
     pixel: Pair = (1.0, 1.0)
     size: Size = (0, 0)
-    model: str = "photo"
+    model: str = "auto"
     prior: str = "auto"
     latent: str = "auto"
     temperature: float = 0.5
@@ -96,6 +98,17 @@ class Options:
 
         return detail_of(self.latent, self.temperature, self.auto_temperature, self.strength)
 
+    def of_kind(self, photo: bool) -> "Options":
+        """The same with what `auto` means for 8-bit colour (`photo`), or for all else."""
+        changes = chosen(vars(self), photo)
+        return replace(self, model=changes.get("model", self.model), latent=changes.get("latent", self.latent))
+
+    def in_unit(self, given: str, wanted: str) -> "Options":
+        """The same for a layer in the unit `wanted`, where the size of a pixel is in `given`; raises `BadValue`."""
+        if self.sizing is not Sizing.PIXEL:
+            return self
+        return replace(self, pixel=in_unit(self.pixel, given, wanted))
+
     def outputs(self) -> int:
         """How many pictures of the source are asked for."""
         return int(self.mean) + self.samples + int(self.uncertainty)
@@ -126,12 +139,34 @@ def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Siz
         from ...pipeline.size import SizeWish
 
         size = SizeWish.of(upscale).target(lr_size).grid
+    if "pixel" in upscale:
+        return found | {"sizing": Sizing.PIXEL, "pixel": upscale["pixel"][:2]}
     if any(size):
         return found | {"sizing": Sizing.SIZE, "size": size}
     if "scale" in upscale:
         y = float(upscale["scale"])
         return found | {"sizing": Sizing.SCALE, "scale": (y, float(upscale.get("scale_x", 0)) or y)}
     return found
+
+
+def in_unit(pixel: Pair, given: str, wanted: str) -> Pair:
+    """A pixel size in another unit.
+
+    Raises
+    ------
+    BadValue
+        When one is a length and the other is not.
+    """
+    from ...workflow.units import unit_of
+
+    if given == wanted:
+        return pixel
+    with suppress(BadValue):
+        old, new = unit_of(given), unit_of(wanted)
+        if old is not None and new is not None and old.kind == new.kind:
+            factor = old.size / new.size
+            return float(f"{pixel[0] * factor:.12g}"), float(f"{pixel[1] * factor:.12g}")
+    raise BadValue(f"The pixel size is in {given}, the layer in {wanted}: give a scale, or set its units.")
 
 
 def _size_of_pixels(lr_size: Size, old: Pair, new: Pair) -> Size:

@@ -29,13 +29,12 @@ def show(viewer: Any, result: Result) -> Any:
 @contextmanager
 def selection_kept(viewer: Any) -> Iterator[None]:
     """napari selects what is added; the next run is of the source again."""
-    selection = viewer.layers.selection
-    chosen, active = list(selection), selection.active
+    chosen = list(viewer.layers.selection)
     yield
     left = [layer for layer in chosen if layer in viewer.layers]
     if left:
-        viewer.layers.selection = left
-        viewer.layers.selection.active = active if active in left else left[-1]
+        viewer.layers.selection.active = left[0]  # alone, so that napari forgets the new one
+        viewer.layers.selection.update(left)
 
 
 def deviation_looks(result: Result) -> dict[str, Any]:

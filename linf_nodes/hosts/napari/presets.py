@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import LinfError
+from .calm import name_field
 
 Values = dict[str, Any]
 
@@ -62,6 +63,7 @@ class PresetBar(QWidget):
         super().__init__(parent)
         self._current = current
         self.names = PresetList()
+        name_field(self.names, "Preset")
         name = QLineEdit()
         name.setPlaceholderText("preset")
         self.names.setLineEdit(name)
@@ -100,26 +102,31 @@ class PresetBar(QWidget):
     def _load(self) -> str:
         from ...workflow import find_preset, read_graph
         from ...workflow.library import about
-        from .wording import one_click
+        from .wording import one_click, pixel_note
 
         source = read_graph(find_preset(self.names.currentText())).source
         values = one_click(source)
         if values is None:
             return "This preset has further nodes, which these fields cannot show: use the widget Run Preset."
-        self.chosen.emit(*values)
+        load, upscale = values
+        self.chosen.emit(load, upscale | ({"pixel": note} if (note := pixel_note(source)) else {}))
         return about(source)
 
     def _save(self) -> str:
         from ...workflow import save_preset
         from ...workflow.library import user_presets
+        from .wording import pixel_note
 
         name = self.names.currentText().strip()
         taken = (user_presets() / f"{name}.json").is_file()
         if taken and not self._may_replace(name):
             return ""
-        path = save_preset(name, self._current(), replace=taken)
+        graph = self._current()
+        path = save_preset(name, graph, replace=taken)
         self.names.refresh()
-        return f"Saved: {path}"
+        size = graph["3"]["inputs"]
+        exact = f", elsewhere than in napari as {size['height']} x {size['width']} pixels" if pixel_note(graph) else ""
+        return f"Saved: {path}{exact}"
 
     def _copy_command_line(self, program: str) -> str:
         from .wording import command_line

@@ -12,16 +12,22 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ...workflow.stack_file import Stack, open_stack
+from .looks import options_of
 from .stack import LayerData
 
 Read = Callable[..., list[LayerData]]
 
 _KEY = "linf"  # under which results carry their recipe
+_METADATA = ("zarr.json", ".zattrs")  # what an OME-Zarr says of itself, since 0.5 and before
 
 
 def get_reader(path: str | list[str]) -> Read | None:
-    """What reads a file, or None where others read it better: TIFF files that are not ours, plates, lists of files."""
-    file = Path(path if isinstance(path, str) else path[0])
+    """What reads a file, or None where others read it better: TIFF files that are not ours, plates, lists of files.
+
+    Of an OME-Zarr the folder is given, or the file of its metadata, which is what napari asks for: it would ask which
+    reader to take for every folder of pictures, if this one took folders.
+    """
+    file = _folder(path if isinstance(path, str) else path[0])
     if not isinstance(path, str) and len(path) > 1:
         return None
     found: Any = _multiscales(file) if file.is_dir() else _tiff_recipe(file)
@@ -36,17 +42,24 @@ def read_layers(path: str | list[str], stack: bool = False) -> list[LayerData]:
     BadPicture, BadShape, BadValue
         When it is damaged, or zarr is not installed.
     """
-    file = Path(path if isinstance(path, str) else path[0])
+    file = _folder(path if isinstance(path, str) else path[0])
     opened = open_stack(file)
     attributes = _attributes(file) if file.is_dir() else {_KEY: _tiff_recipe(file)}
     levels = _levels(file) if file.is_dir() else [_lazy(opened)]
     channel = _channel(opened)
     options = _options(file, opened, attributes, channel) | {"multiscale": len(levels) > 1}
+    deviation = {"colormap": "magma"} if (attributes.get(_KEY) or {}).get("output") == "deviation" else {}
     if channel is None:
-        return [_layer(levels, {**options, **_limits(attributes, 0)})]
+        return [_layer(levels, {**options, **_looks(opened, 0), **deviation})]
     if options["rgb"]:
         return [_layer([_last(level, channel) for level in levels], options)]
-    return list(_channels(levels, channel, options, attributes))
+    return list(_channels(levels, channel, options, opened, deviation))
+
+
+def _folder(path: str) -> Path:
+    """The folder of a file of metadata; any other path as it is."""
+    file = Path(path)
+    return file.parent if file.name in _METADATA else file
 
 
 def _options(file: Path, opened: Stack, attributes: dict[str, Any], channel: int | None) -> dict[str, Any]:
@@ -54,7 +67,6 @@ def _options(file: Path, opened: Stack, attributes: dict[str, Any], channel: int
     where, recipe = opened.coordinates, attributes.get(_KEY) or {}
     kept = [a for a in range(opened.axes.ndim) if a != channel]
     colour = opened.axes.colour is not None or (recipe.get("axes") or {}).get("colour") is not None
-    deviation = {"colormap": "magma"} if recipe.get("output") == "deviation" else {}
     return {
         "name": file.name.split(".")[0],
         "scale": [where.scale[a] for a in kept],
@@ -63,8 +75,11 @@ def _options(file: Path, opened: Stack, attributes: dict[str, Any], channel: int
         "axis_labels": [where.names[a] for a in kept],
         "metadata": {_KEY: recipe} if recipe else {},
         "rgb": colour and channel is not None,
-        **deviation,
     }
+
+
+def _looks(opened: Stack, channel: int) -> dict[str, Any]:
+    return options_of(opened.channels[channel] if channel < len(opened.channels) else None)
 
 
 def _channel(opened: Stack) -> int | None:
@@ -73,11 +88,13 @@ def _channel(opened: Stack) -> int | None:
     return names.index("c") if "c" in names else opened.axes.colour
 
 
-def _channels(levels: list[Any], axis: int, options: dict[str, Any], attributes: dict[str, Any]) -> Iterator[LayerData]:
-    """A layer for every channel, as napari shows them: additive, each with its own limits."""
+def _channels(
+    levels: list[Any], axis: int, options: dict[str, Any], opened: Stack, deviation: dict[str, Any]
+) -> Iterator[LayerData]:
+    """A layer for every channel, as napari shows them: additive, each with its own name, colour and limits."""
     for c in range(levels[0].shape[axis]):
         cut = tuple(slice(None) if a != axis else c for a in range(levels[0].ndim))
-        own = {"name": f"{options['name']} {c}", "blending": "additive", **_limits(attributes, c)}
+        own = {"name": f"{options['name']} {c}", "blending": "additive", **_looks(opened, c), **deviation}
         yield _layer([level[cut] for level in levels], {**options, **own})
 
 
@@ -85,20 +102,13 @@ def _layer(levels: list[Any], options: dict[str, Any]) -> LayerData:
     return levels if len(levels) > 1 else levels[0], options, "image"
 
 
-def _limits(attributes: dict[str, Any], channel: int) -> dict[str, Any]:
-    """Contrast limits as the file says: else napari would compute the shown plane to find them."""
-    channels = (attributes.get("ome", attributes).get("omero") or {}).get("channels") or []
-    window = channels[channel].get("window", {}) if channel < len(channels) else {}
-    if not {"start", "end"} <= set(window) or not window["start"] < window["end"]:
-        return {}
-    return {"contrast_limits": [float(window["start"]), float(window["end"])]}
-
-
 def _levels(folder: Path) -> list[Any]:
+    """The levels that are there; a coarser one that is missing is only slower to look at."""
     import dask.array as da
 
-    paths = [d["path"] for d in _multiscales(folder)[0]["datasets"]]
-    return [da.from_zarr(str(folder), component=path) for path in paths]  # type: ignore[no-untyped-call]
+    paths = [str(d["path"]) for d in _multiscales(folder)[0]["datasets"]]
+    there = [p for p in paths if any((folder / p / name).is_file() for name in ("zarr.json", ".zarray"))]
+    return [da.from_zarr(str(folder), component=path) for path in there]  # type: ignore[no-untyped-call]
 
 
 def _lazy(opened: Stack) -> Any:
@@ -130,7 +140,9 @@ def _attributes(folder: Path) -> dict[str, Any]:
 
 def _multiscales(folder: Path) -> list[dict[str, Any]]:
     attributes = _attributes(folder)
-    return list(attributes.get("ome", attributes).get("multiscales") or [])
+    inner = attributes.get("ome", attributes)
+    found = inner.get("multiscales") if isinstance(inner, dict) else None
+    return list(found) if isinstance(found, list) else []
 
 
 def _tiff_recipe(file: Path) -> dict[str, Any] | None:

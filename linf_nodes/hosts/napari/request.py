@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import BadValue
 from .budget import check_memory
+from .looks import channel_of
 from .options import Options, Scope, Size, Target
 from .placement import Place, looks, transform
 from .source import Source
@@ -38,6 +39,7 @@ class Request:
     view: Rectangle | None
     placed: dict[str, Any]
     looks: dict[str, Any]
+    channel: Any = None  # what a file is to say of the layer
 
     @property
     def ratio(self) -> tuple[float, float]:
@@ -90,6 +92,7 @@ def request_of(source: Source, options: Options, viewer: Any) -> Request:
     BadValue
         When the size cannot be, or nothing is asked for.
     """
+    options = options.of_kind(source.photo)
     if options.outputs() == 0:
         raise BadValue("No result is asked for: choose a sample, the mean or the uncertainty.")
     if options.target is Target.LAZY and options.uncertainty:
@@ -101,7 +104,8 @@ def request_of(source: Source, options: Options, viewer: Any) -> Request:
     if options.scope is Scope.VIEW:
         view = visible(viewer, source).scaled((1 / ratio[0], 1 / ratio[1]), size)
     place = Place.of(source.ndim, (source.y, source.x), ratio, start_of(source, index, view))
-    return Request(source, options, size, index, view, transform(source.layer, place), looks(source.layer))
+    layer = source.layer
+    return Request(source, options, size, index, view, transform(layer, place), looks(layer), channel_of(layer))
 
 
 def start_of(source: Source, index: Index | None, view: Rectangle | None) -> tuple[int, ...]:

@@ -10,11 +10,15 @@ from ... import __version__
 from ...errors import BadShape, BadValue
 from ...workflow import Graph, Step, find_preset, parse_graph, presets, read_graph, run, with_values
 from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
+from ...workflow.tensors import Levels
 from .background import start
 from .budget import check_memory
 from .nodes import Progress, part_of
+from .options import Options, Sizing, in_unit
 from .settings import in_force
+from .source import naming
 from .stack import LayerData, Stack
+from .wording import pixel_note
 
 
 def preset_names(_: Any = None) -> list[str]:
@@ -45,6 +49,7 @@ def run_graph(graph: Graph, layers: Sequence[Any], title: str, progress: Progres
         When there are too few or too many layers, or they have different numbers of planes.
     """
     in_force()
+    graph = _sized(graph, layers)
     entries, exits = graph.of_type(LOAD), graph.of_type(SAVE) or graph.of_type(PREVIEW)
     _check_count(len(entries), layers)
     stacks = _stacks(layers)
@@ -53,7 +58,7 @@ def run_graph(graph: Graph, layers: Sequence[Any], title: str, progress: Progres
     rooms: dict[str, Any] = {}
     hashes: dict[str, str] = {}
     for p in range(len(stacks[0].planes)):
-        pictures = {e.id: _picture(s, p) for e, s in zip(entries, stacks, strict=True)}
+        pictures = {e.id: _picture(s, p, stacks[0].levels_at(p)) for e, s in zip(entries, stacks, strict=True)}
         part = None if progress is None else part_of(progress, p, len(stacks[0].planes))
         values = run(_frame(graph, p), pictures, loaders, part)
         hashes = {i: values[i][0].hash for i in loaders}
@@ -99,6 +104,18 @@ def run_preset_widget(
     start(viewer, path.stem, lambda progress: run_each(read_graph(path), layers, path.stem, progress))
 
 
+def _sized(graph: Graph, layers: Sequence[Any]) -> Graph:
+    """A preset of a pixel size gives every layer a size of its own."""
+    note, steps = pixel_note(graph.source), graph.of_type("LINFUpscale")
+    if note is None or len(steps) != 1 or not layers:
+        return graph
+    source = Stack.of(layers[0], (Levels(),)).source
+    with naming(source.name):
+        pixel = in_unit(note[:2], note[2], source.unit)
+        height, width = Options(sizing=Sizing.PIXEL, pixel=pixel).hr_size(source.size, source.pixel)
+    return parse_graph(with_values(graph.source, {f"{steps[0].id}.height": height, f"{steps[0].id}.width": width}))
+
+
 def _stacks(layers: Sequence[Any]) -> list[Stack]:
     first = Stack.of(layers[0])
     return [first, *(Stack.of(layer, first.levels) for layer in layers[1:])]
@@ -110,9 +127,9 @@ def _check_count(wanted: int, layers: Sequence[Any]) -> None:
         raise BadValue(f"The workflow takes {wanted} pictures, and these layers are selected: {names}.")
 
 
-def _picture(stack: Stack, p: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _picture(stack: Stack, p: int, levels: Levels) -> tuple[torch.Tensor, torch.Tensor]:
     """A plane, and its mask as ComfyUI's Load Image gives it: the inverted alpha."""
-    image = stack.image(p)
+    image = stack.image(p, levels)
     return image, 1 - image[:, -1] if image.shape[1] in (2, 4) else torch.zeros_like(image[:, 0])
 
 
@@ -128,7 +145,7 @@ def _frame(graph: Graph, p: int) -> Graph:
 def _keep(rooms: dict[str, Any], stack: Stack, step: Step, p: int, value: torch.Tensor) -> None:
     if len(value) != 1:
         raise BadShape(f"The {step} gave {len(value)} pictures for one plane: let the workflow give one.")
-    samples = stack.restored(value[0])
+    samples = stack.restored(value[0], p)
     if step.id not in rooms:
         check_memory(samples.nbytes * len(stack.planes))
         rooms[step.id] = stack.empty(samples)

@@ -1,6 +1,8 @@
 """One run of the widget at a time: estimate, ask, work, show, tell."""
 
+import logging
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,17 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from ...errors import LinfError
 from ...memory import memory_text
 from . import outputs
 from .budget import ASK_ABOVE, time_text
-from .files import check_files, opened, written
+from .files import check_files, in_the_way, listed, lost_in, opened, said_of, written
 from .options import Target
 from .request import Request, check_requests
 from .work import Result, enlarge, lazy, seconds_per_pixel
 from .worker import Failed, Job
+
+_LOG = logging.getLogger(__name__)
 
 MEASURED_ABOVE = 1 << 18  # result pixels: loading the model is most of a smaller run
 MEASURE_ABOVE = 4 << 20  # result pixels: a smaller run is over before anybody would ask how long it takes
@@ -24,8 +29,8 @@ MEASURE_ABOVE = 4 << 20  # result pixels: a smaller run is over before anybody w
 class Session(QObject):
     """Runs requests in a thread and adds their results in this one.
 
-    `said(text, wrong)` is one sentence for the user; `state(name)` is `idle`, `asking` or `busy`; `advanced(done,
-    total)` how far the work is.
+    `said(text, wrong)` is one sentence for the user; `state(name)` is `idle`, `asking`, `replacing` or `busy`;
+    `advanced(done, total)` how far the work is.
     """
 
     said = Signal(str, bool)
@@ -36,7 +41,7 @@ class Session(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._job: Job | None = None
-        self._asked: tuple[list[Request], Path | None] | None = None
+        self._asked: Callable[[], None] | None = None
         self._pace: dict[tuple[str, ...], float] = {}
         self._began = 0.0
         self._device = ""
@@ -46,7 +51,7 @@ class Session(QObject):
         return self._job is not None
 
     def run(self, requests: list[Request], path: Path | None = None) -> None:
-        """Start, unless the run would be long: then say how long, and wait for `go_on`.
+        """Start; but where files would be replaced or the run would be long, say so and wait for `go_on`.
 
         Raises
         ------
@@ -56,20 +61,18 @@ class Session(QObject):
         self._asked = None
         check_requests(requests)
         check_files(requests, path)
-        pixels = sum(r.pixels for r in requests)
-        if requests[0].options.target is Target.LAZY or pixels < MEASURE_ABOVE:
-            self._start(requests, path)
-        elif self._pace_of(requests) is None:
-            self.said.emit("Measuring how long it will take...", False)
-            self._work(lambda job: seconds_per_pixel(requests[0]), lambda pace: self._measured(requests, path, pace))
+        if there := in_the_way(requests, path):
+            verb = "is" if len(there) == 1 else "are"
+            text = f"{listed(there)} {verb} in {there[0].parent} already: press Replace, or choose another name."
+            self._ask(text, "replacing", lambda: self._look_ahead(requests, path))
         else:
-            self._ask(requests, path)
+            self._look_ahead(requests, path)
 
     def go_on(self) -> None:
         """Start what was asked about."""
-        if self._asked is not None:
-            requests, path = self._asked
-            self._start(requests, path)
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked()
 
     def cancel(self) -> None:
         """Stop what runs, or forget what was asked about."""
@@ -86,23 +89,35 @@ class Session(QObject):
         pace = self._pace_of(requests)
         return None if pace is None else pace * sum(r.pixels for r in requests)
 
+    def _look_ahead(self, requests: list[Request], path: Path | None) -> None:
+        """Start, or find out first how long it takes."""
+        if requests[0].options.target is Target.LAZY or sum(r.pixels for r in requests) < MEASURE_ABOVE:
+            self._start(requests, path)
+        elif self._pace_of(requests) is None:
+            self.said.emit("Measuring how long it will take...", False)
+            self._work(lambda job: seconds_per_pixel(requests[0]), lambda pace: self._measured(requests, path, pace))
+        else:
+            self._weigh(requests, path)
+
     def _measured(self, requests: list[Request], path: Path | None, pace: float) -> None:
         self._pace[_kind(requests[0])] = pace
-        self._ask(requests, path)
+        self._weigh(requests, path)
 
-    def _ask(self, requests: list[Request], path: Path | None) -> None:
+    def _weigh(self, requests: list[Request], path: Path | None) -> None:
         seconds = self.seconds(requests) or 0.0
         if seconds < ASK_ABOVE:
             self._start(requests, path)
             return
-        self._asked = requests, path
         size = memory_text(sum(r.nbytes for r in requests))
-        place = "on disk" if path else "of memory"
-        self.said.emit(f"This takes about {time_text(seconds)} and {size} {place}: press Start to go on.", False)
-        self.state.emit("asking")
+        text = f"This takes about {time_text(seconds)} and {size} {'on disk' if path else 'of memory'}"
+        self._ask(f"{text}: press Start to go on.", "asking", lambda: self._start(requests, path))
+
+    def _ask(self, text: str, state: str, then: Callable[[], None]) -> None:
+        self._asked = then
+        self.said.emit(text, False)
+        self.state.emit(state)
 
     def _start(self, requests: list[Request], path: Path | None) -> None:
-        self._asked = None
         self._began = time.monotonic()
         self.said.emit("Working...", False)
         self._work(lambda job: _perform(requests, path, job), lambda count: self._done(requests, path, count))
@@ -111,6 +126,7 @@ class Session(QObject):
         job = Job(work, self)
         job.advanced.connect(self.advanced)
         job.made.connect(self._show)
+        job.said.connect(lambda text: self.said.emit(text, True))
         job.ended.connect(lambda value: self._ended(value, then))
         self._job = job
         self.state.emit("busy")
@@ -127,8 +143,13 @@ class Session(QObject):
         self.state.emit("idle")
         if isinstance(value, Failed):
             self.said.emit(value.text, not value.by_user)
-        else:
+            return
+        try:
             then(value)
+        except Exception as error:  # else the last word would be "Working..." for ever
+            _LOG.error("A result could not be shown.\n%s", traceback.format_exc())
+            reason = str(error) if isinstance(error, LinfError) else f"{type(error).__name__}: {error}"
+            self.said.emit(f"The work is done, but its result cannot be shown: {reason}", True)
 
     def _done(self, requests: list[Request], path: Path | None, count: int) -> None:
         seconds = time.monotonic() - self._began
@@ -139,8 +160,8 @@ class Session(QObject):
             for result in opened(requests, path):
                 self._show(result)
         where = f" on {self._device}" if self._device else ""
-        text = f"Wrote {path}" if path else f"Done: {_layers(count)}"
-        text += f" in {time_text(seconds)}{where}."
+        text = said_of(requests, path) if path else f"Done: {_layers(count)}"
+        text = f"{text} in {time_text(seconds)}{where}. {lost_in(requests, path)}".strip()
         gone = [r.source.name for r in requests if r.source.layer not in self._viewer.layers]
         if gone:
             text += f" '{gone[0]}' was removed meanwhile; its result was kept."
@@ -154,7 +175,7 @@ def _perform(requests: list[Request], path: Path | None, job: Job) -> int:
     """The work itself, in its thread; returns how many results there are."""
     if path is not None:
         return written(requests, path, job.report)
-    found = lazy(requests) if requests[0].options.target is Target.LAZY else enlarge(requests, job.report)
+    found = lazy(requests, job.say) if requests[0].options.target is Target.LAZY else enlarge(requests, job.report)
     count = 0
     for result in found:
         job.made.emit(result)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QSpinBox
 
 from .box import Box, choose, fill
+from .number_box import NumberBox
 from .options import Sizing
 
 _TIPS = {
@@ -21,8 +22,10 @@ class SizeBox(Box):
         super().__init__("Size")
         self.sizing = QComboBox()
         fill(self.sizing, [(s.value.capitalize(), s) for s in Sizing])
-        self.scale = [_number(1, 32, 0.5, 3, 2.0) for _ in range(2)]
-        self.pixel = [_number(0, 1e9, 0.1, 6, 1.0) for _ in range(2)]
+        self.scale = [NumberBox(1, 32, 0.5, 3, 2.0) for _ in range(2)]
+        self.pixel = [NumberBox(0, 1e12, 0.1, 20, 1.0) for _ in range(2)]
+        for pixel in self.pixel:
+            pixel.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.side = [QSpinBox() for _ in range(2)]
         for side in self.side:
             side.setRange(0, 1 << 20)
@@ -36,7 +39,7 @@ class SizeBox(Box):
         self.result = self.note()
         for signal in (self.sizing.currentIndexChanged, self.same.toggled):
             signal.connect(self._arrange)
-        boxes: list[QDoubleSpinBox | QSpinBox] = [*self.scale, *self.pixel, *self.side]
+        boxes: list[NumberBox | QSpinBox] = [*self.scale, *self.pixel, *self.side]
         for box in boxes:
             box.setKeyboardTracking(False)  # a half-typed number is no request
             box.valueChanged.connect(self._linked)
@@ -80,14 +83,5 @@ class SizeBox(Box):
         self._linked()
 
 
-def _pair(boxes: list[QDoubleSpinBox]) -> tuple[float, float]:
+def _pair(boxes: list[NumberBox]) -> tuple[float, float]:
     return boxes[0].value(), boxes[1].value()
-
-
-def _number(low: float, high: float, step: float, decimals: int, value: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(decimals)
-    box.setRange(low, high)
-    box.setSingleStep(step)
-    box.setValue(value)
-    return box

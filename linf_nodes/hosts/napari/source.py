@@ -1,11 +1,14 @@
 """A layer as something to enlarge: its array, its axes, its pixel size; and the layers that cannot be."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...errors import BadShape, BadValue
+from ...errors import BadShape, BadValue, Cancelled, LinfError
+from ...pictures.kind import is_photo
 from .options import Pair, Size
 
 _REFUSED = {
@@ -56,6 +59,11 @@ class Source:
         return next((a for a in self.looped if labels[a] in ("c", "channel", "channels")), None)
 
     @property
+    def photo(self) -> bool:
+        """Whether it is 8-bit colour."""
+        return is_photo(self.data.dtype, self.rgb)
+
+    @property
     def planes(self) -> int:
         return int(np.prod([self.data.shape[a] for a in self.looped], dtype=np.int64))
 
@@ -89,6 +97,19 @@ def source_of(layer: Any, y: int = -2, x: int = -1) -> Source:
     units = [str(u) for u in layer.units]
     unit = units[axes[0]] if units[axes[0]] == units[axes[1]] else f"{units[axes[0]]}, {units[axes[1]]}"
     return Source(layer, str(layer.name), data, *axes, rgb, (abs(scale[axes[0]]), abs(scale[axes[1]])), unit)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Errors inside name the layer that they are of."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except LinfError as error:
+        if f"'{name}'" in str(error):
+            raise
+        raise type(error)(f"'{name}': {error}") from error
 
 
 def default_axes(labels: tuple[str, ...]) -> tuple[int, int]:

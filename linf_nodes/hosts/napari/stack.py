@@ -14,19 +14,20 @@ from ...workflow.levels import as_samples, fetched, full_range, levels_of
 from ...workflow.tensors import Levels
 from .placement import Place, looks, transform
 from .source import Source, default_axes, source_of
+from .work import axes_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """An image layer seen as pictures; `levels` are the intensities that 0 and 1 stand for, one pair for all planes."""
+    """An image layer seen as pictures; `levels` are the intensities that 0 and 1 stand for, a pair for each channel."""
 
     source: Source
-    levels: Levels
+    levels: tuple[Levels, ...]
 
     @classmethod
-    def of(cls, layer: Any, levels: Levels | None = None) -> "Stack":
+    def of(cls, layer: Any, levels: tuple[Levels, ...] | None = None) -> "Stack":
         """A layer with its own levels, or with those of the layer that it goes together with.
 
         Raises
@@ -35,12 +36,15 @@ class Stack:
             When the layer is no image, or its pixels are no intensities.
         """
         source = source_of(layer, *default_axes(tuple(str(label) for label in layer.axis_labels)))
-        found = cls(source, levels or Levels())
-        return found if levels else replace(found, levels=levels_of(source.data, found.axes))
+        found = cls(source, levels or ())
+        channels = found.axes.channels(source.data.shape)
+        if levels:
+            return found if len(levels) == channels else replace(found, levels=levels[:1] * channels)
+        return replace(found, levels=tuple(levels_of(source.data, found.axes, c) for c in range(channels)))
 
     @cached_property
     def axes(self) -> Axes:
-        return Axes(len(self.source.data.shape), self.source.y, self.source.x, self.source.colour)
+        return axes_of(self.source)
 
     @cached_property
     def planes(self) -> tuple[Index, ...]:
@@ -49,11 +53,18 @@ class Stack:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = np.dtype(self.source.data.dtype)
+        """In this machine's byte order."""
+        dtype: np.dtype[Any] = np.dtype(self.source.data.dtype).newbyteorder("=")
         return dtype
 
-    def image(self, plane: int) -> Tensor:
+    def levels_at(self, plane: int) -> Levels:
+        """Those of the channel that a plane, or the only one, is of."""
+        return self.levels[self.axes.channel_of(self.planes[plane if len(self.planes) > 1 else 0])]
+
+    def image(self, plane: int, levels: Levels | None = None) -> Tensor:
         """Plane number `plane`, or the only one, as `[1, c, h, w]` float32; an alpha is the last channel.
+
+        `levels` are those of the picture that it goes together with; None: its own.
 
         Raises
         ------
@@ -67,22 +78,27 @@ class Stack:
         window = fetched(self.source.data[self.axes.where(index, slice(None), slice(None))])
         samples = self.axes.to_planes(window)
         colours = _colours(samples)
-        parts = [self.levels.normal(samples[:colours]), full_range(self.dtype).normal(samples[colours:])]
+        levels = levels or self.levels_at(plane)
+        parts = [levels.normal(samples[:colours]), full_range(self.dtype).normal(samples[colours:])]
         return torch.from_numpy(np.concatenate(parts).astype(np.float32, copy=False))[None]
 
-    def restored(self, picture: Tensor, deviation: bool = False) -> Array:
-        """A result `[c, h, w]` in the layer's intensities and type; a deviation is float32 and has no offset."""
+    def restored(self, picture: Tensor, plane: int, deviation: bool = False) -> Array:
+        """A result `[c, h, w]` of plane number `plane` in the layer's intensities and type.
+
+        A deviation is float32 and has no offset.
+        """
         values = picture.cpu().numpy()
         colours = _colours(values)
         if deviation:
-            return self._deviation(values)
-        parts = [self.levels.restored(values[:colours]), full_range(self.dtype).restored(values[colours:])]
+            return self._deviation(values, plane)
+        parts = [self.levels_at(plane).restored(values[:colours]), full_range(self.dtype).restored(values[colours:])]
         return np.concatenate([as_samples(part, self.dtype) for part in parts])
 
-    def _deviation(self, values: Array) -> Array:
+    def _deviation(self, values: Array, plane: int) -> Array:
         """Grey, `[1, h, w]` float32: of colours the root of the mean square, as napari shows no colours beyond 1."""
         spread = np.sqrt(np.square(values[:3], dtype=np.float64).mean(0, keepdims=True))
-        values = spread * (self.levels.high - self.levels.low)
+        levels = self.levels_at(plane)
+        values = spread * (levels.high - levels.low)
         return np.asarray(values, np.float32)
 
     def empty(self, picture: Array) -> Array:

@@ -37,6 +37,17 @@ def one_click(source: Mapping[str, Any]) -> tuple[Values, Values] | None:
     return dict(load.values), dict(upscale.values)
 
 
+def pixel_note(source: Mapping[str, Any]) -> tuple[float, float, str] | None:
+    """The pixel size (y, x) and its unit that a graph notes beside the exact size which other hosts take."""
+    for entry in source.values():
+        note = (entry.get("_meta") or {}).get("pixel") if isinstance(entry, Mapping) else None
+        if isinstance(note, list | tuple) and len(note) == 3:
+            y, x, unit = note
+            if all(isinstance(v, int | float) and v > 0 for v in (y, x)):
+                return float(y), float(x), str(unit)
+    return None
+
+
 def command_line(source: Mapping[str, Any], name: str | None = None, program: str = "upscale") -> str:
     """A command that does what a graph does, with IN and OUT to be filled in.
 

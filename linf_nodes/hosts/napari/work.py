@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import BadValue
 from .request import Part, Request
-from .source import Source
+from .source import Source, naming
 from .view import Index, Rectangle
 
 if TYPE_CHECKING:
@@ -56,14 +57,36 @@ def enlarge(requests: list[Request], report: Report) -> Iterator[Result]:
             done += request.pixels // len(request.parts)
 
 
-def lazy(requests: list[Request]) -> Iterator[Result]:
-    """Pyramids of the lazy result and its source; nothing but the normalisation is computed."""
+def lazy(requests: list[Request], say: Callable[[str], None]) -> Iterator[Result]:
+    """Pyramids of the lazy result and its source; nothing but the normalisation is computed.
+
+    What is wrong with pixels that are drawn later is told to `say`, from the thread that draws them.
+    """
+    from .drawn import Drawn
+
     for request in requests:
+        name = request.source.name
+        _check_finite(request.source)
         for part in request.parts:
-            volume = volume_of(request, part.draw)
+            with naming(name):
+                plain = volume_of(request, part.draw)
+                given = {f.name: getattr(plain, f.name) for f in fields(plain)}
+                volume = Drawn(**given, say=partial(_say_of, name, say))
             pyramid = [volume.lazy(part.output), request.source.data]
             smaller = request.size != request.source.size  # napari wants every level smaller than the one before
             yield Result(request, part, pyramid[: 1 + smaller], recipe(request, part, volume))
+
+
+def _say_of(name: str, say: Callable[[str], None], text: str) -> None:
+    say(f"'{name}': {text}")
+
+
+def _check_finite(source: Source) -> None:
+    """Refuse NaN in what is held in memory; what is read later is checked when it is."""
+    if not source.large and source.data.dtype.kind == "f" and (bad := int((~np.isfinite(source.data)).sum())):
+        raise BadValue(
+            f"'{source.name}' holds {bad} samples that are NaN or infinite: fill them first, with numpy.nan_to_num say."
+        )
 
 
 def seconds_per_pixel(request: Request) -> float:
@@ -96,6 +119,11 @@ def recipe(request: Request, part: Part, volume: "Volume") -> dict[str, Any]:
 
 
 def _picture(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
+    with naming(request.source.name):
+        return _computed(request, part, report, done)
+
+
+def _computed(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
     volume = volume_of(request, part.draw)
     out: Array = np.empty(request.shape, volume.dtype_of(part.output))
     everything, pixels = (slice(None), slice(None)), math.prod(request.view.size if request.view else request.size)

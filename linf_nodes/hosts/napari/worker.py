@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from ...errors import Cancelled, LinfError
@@ -33,12 +34,13 @@ class Job(QObject):
     """One piece of work in one thread; it is cancelled when its owner goes.
 
     Its signals arrive in the thread that made it, the window's.
-    `advanced(done, total)`, `made(value)` for results that are ready before the end, and last `ended(value)` with what
-    the work returned or with `Failed`.
+    `advanced(done, total)`, `said(text)`, `made(value)` for results that are ready before the end, and last
+    `ended(value)` with what the work returned or with `Failed`.
     """
 
     advanced = Signal(int, int)
     made = Signal(object)
+    said = Signal(str)
     ended = Signal(object)
 
     def __init__(self, work: Work, owner: QObject | None = None) -> None:
@@ -61,6 +63,11 @@ class Job(QObject):
     def cancel(self, _: Any = None) -> None:
         """Stop at the next report."""
         self._cancelled = True
+
+    def say(self, text: str) -> None:
+        """Tell the user something, from any thread, after the end too."""
+        if isalive(self):
+            self.said.emit(text)
 
     def report(self, done: int, total: int, preview: Any = None) -> None:
         """Say how far the work is; called from its thread.

@@ -1,0 +1,84 @@
+"""Where a layer lies, in the words that files have for it; and what they have no words for."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .source import Source
+
+if TYPE_CHECKING:
+    from ...workflow.coordinates import Coordinates
+
+_USUAL = {"channel": "c", "channels": "c", "time": "t", "frame": "t", "frames": "t", "depth": "z", "slice": "z"}
+_SPARE = ("z", "t", "c")  # names of looped axes that have none, the last ones first
+
+
+def coordinates_of(source: Source) -> "Coordinates":
+    """Names, units, pixel sizes and place of the axes of a layer's array, as files have them; see `left_out`."""
+    from ...workflow.coordinates import Coordinates
+    from .work import axes_of
+
+    layer, more = source.layer, int(source.rgb)
+    names = axis_names(source)
+    units = [unit if _suits(name, unit) else None for name, unit in zip(names, _units(source), strict=False)]
+    return Coordinates.of(
+        axes_of(source),
+        names,
+        [*units, *[None] * more],
+        [*(abs(float(s)) for s in layer.scale), *[1.0] * more],
+        [*(float(t) for t in layer.translate), *[0.0] * more],
+    )
+
+
+def axis_names(source: Source) -> list[str]:
+    """Names of the array's axes: y and x are the chosen ones, the others what their labels say."""
+    taken = {source.y: "y", source.x: "x"} | ({source.ndim: "c"} if source.rgb else {})
+    for axis in source.looped:
+        label = str(source.layer.axis_labels[axis]).strip().lower()
+        name = _USUAL.get(label, label)
+        if name and not re.fullmatch(r"-?\d+", name) and name not in taken.values():
+            taken[axis] = name
+    nameless = [axis for axis in source.looped if axis not in taken]
+    spare = [name for name in _SPARE if name not in taken.values()]
+    spare += [f"a{i}" for i in range(len(nameless))]
+    taken |= dict(zip(reversed(nameless), spare, strict=False))
+    return [taken[a] for a in range(len(source.data.shape))]
+
+
+def left_out(source: Source) -> str:
+    """A sentence on what a file cannot say of a layer; empty where it says all."""
+    layer, names = source.layer, axis_names(source)
+    lost = [f"the unit {u} of {n}" for n, u in zip(names, _units(source), strict=False) if not _suits(n, u)]
+    linear, scale = np.asarray(layer.affine.linear_matrix), np.asarray(layer.scale)
+    moved = np.any(np.asarray(layer.affine.translate))
+    if moved or not np.allclose(linear, np.eye(len(scale))):
+        lost.append("the affine transform")
+    if not np.allclose(np.asarray(layer.rotate), np.eye(len(scale))) or np.any(_sheared(layer)):
+        lost.append("rotation and shear")
+    if np.any(scale < 0):
+        lost.append("the flip")
+    return f"The file has no place for {', '.join(lost)} of '{source.name}'." if lost else ""
+
+
+def _units(source: Source) -> list[str]:
+    return [str(unit) for unit in source.layer.units]
+
+
+def _sheared(layer: Any) -> Any:
+    shear = np.asarray(layer.shear, np.float64)
+    return shear - np.eye(len(shear)) if shear.ndim == 2 else shear
+
+
+def _suits(name: str, text: str) -> bool:
+    """Whether files know a unit, and for such an axis."""
+    from ...errors import BadValue
+    from ...workflow.units import unit_of
+
+    try:
+        unit = unit_of(text)
+    except BadValue:
+        return False
+    if unit is None or name not in ("t", "z", "y", "x"):
+        return True
+    return unit.kind == ("time" if name == "t" else "space")
