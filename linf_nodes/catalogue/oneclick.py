@@ -21,6 +21,7 @@ from .types import (
     MultipleOf,
     OnlyEnlarge,
     Origin,
+    Passes,
     Reduce,
     Scale,
     ScaleX,
@@ -61,6 +62,7 @@ def upscale(
     multiple_of: MultipleOf = 1,
     aspect: Aspect = "stretch",
     reduce: Reduce = False,
+    passes: Passes = 1,
     progress: Progress | None = None,
 ) -> Image:
     """Enlarge a picture to any size in one step: exactly the chain of the other nodes, holding one window at a time.
@@ -78,7 +80,7 @@ def upscale(
         Multiplies the amount of detail pixel by pixel.
     """
     features.check_image(image)
-    seen = features.Features(linf_model, image, edges=edges)
+    seen = features.Features(linf_model, image, edges=edges, passes=passes)
     wish = SizeWish(
         scale, scale_x, height, width, megapixels,
         only_enlarge, longest_side, shortest_side, multiple_of, aspect, reduce,

@@ -111,7 +111,7 @@ def canvas_of(features: Features, latent: Latent, tile: int | None = None) -> Ca
     needed = _around([seen(features.model, wide.grid, block, latent.kind == "learned") for block in plan.over(middle)])
     index = [torch.arange(*s) % n for s, n in zip(needed, grid.lr_size, strict=True)]  # on the CPU, as pictures are
     image = features.image.index_select(-2, index[0]).index_select(-1, index[1])
-    window = Features(features.model, image, None, (needed.rows.start, needed.cols.start))
+    window = Features(features.model, image, None, (needed.rows.start, needed.cols.start), passes=features.passes)
     return Canvas(window, wide, plan, middle)
 
 

@@ -27,6 +27,7 @@ class Features:
     `maps [b, k, h, w]` are the encoder's features, or None when every window is to be encoded as it is needed.
     `origin` is the LR row and column of the image's first pixel, where the image is a window of a larger one.
     `edges`: beyond the border lies the picture's own border, repeated, or with `SEAMLESS` its other side.
+    `passes`: of how many of the picture's 8 flips and turns the mean is taken (`ensemble.py`).
     """
 
     model: LinfModel
@@ -34,6 +35,7 @@ class Features:
     maps: Tensor | None = None
     origin: tuple[int, int] = (0, 0)
     edges: str = "usual"
+    passes: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", self.image.float())  # other floating-point types are taken

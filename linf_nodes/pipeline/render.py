@@ -11,6 +11,7 @@ from ..errors import BadShape, OutOfMemory
 from .blocks import Block, Plan, halves
 from .cells import interpolate
 from .device import is_out_of_memory
+from .ensemble import ensemble_of
 from .features import Features, check_numbers, has_alpha
 from .grid import Grid
 from .latent import Latent
@@ -76,9 +77,17 @@ def stream(
     OutOfMemory
         When even the smallest block does not fit.
     """
-    scene = features.scene(item, latent.grid)
+    scene, averaged = features.scene(item, latent.grid), ensemble_of(features, item, latent.grid)
+
+    def texture(block: Block) -> Tensor:
+        if averaged is None or latent.kind == "reference":  # which is to be met, not its mean
+            return _texture(scene, latent, item, amount, block)
+        mu, detail = _apart(scene, latent, item, amount, block)
+        mu = averaged(block.pixels(latent.grid), mu)
+        return mu if detail is None else mu + detail
+
     for block in plan if pixels is None else plan.over(pixels):
-        for part, picture in _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b)):
+        for part, picture in _retry(scene, block, _align(features), texture):
             where = part.pixels(latent.grid)
             base = scene.base(where)
             yield where, finish(features.image[item], latent.grid, where, base, picture, features.origin)
@@ -139,6 +148,16 @@ def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Blo
         return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
     mu, detail = mean_and_detail(scene, block, z * amount.value, held)
     return mu + detail * mask.to(scene.model.device)
+
+
+def _apart(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block) -> tuple[Tensor, Tensor | None]:
+    """The mean of a block, and its detail in that amount, if there is any."""
+    mask = amount.window(item, block.pixels(scene.grid))
+    if (mask is None and amount.value == 0) or scene.is_flat(block):
+        return mean(scene, block), None
+    z, held = latent.window(scene, item, block)
+    mu, detail = mean_and_detail(scene, block, z * amount.value, held)
+    return mu, detail if mask is None else detail * mask.to(scene.model.device)
 
 
 def _retry(scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:

@@ -118,4 +118,5 @@ class Enlargement:
             "hr_size": list(target.size),
             **detail.record(model, max(scale), seed, self.option("frame")),
             "precision": str(model.dtype).removeprefix("torch."),
+            **{name: self.values[name] for name in ("edges", "passes") if name in self.values},
         }
