@@ -2,45 +2,20 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..errors import BadPicture, BadShape
 from . import location
-from .axes import Array, Axes
+from .array_file import ArrayFile
+from .axes import Axes
 from .channels import Channels, from_omero
 from .coordinates import Coordinates
 from .hierarchy import only_image
 from .multiscale import Multiscale
 
 _TIFFS = (".tif", ".tiff", ".lsm")
-
-
-@dataclass(frozen=True)
-class ArrayFile:
-    """A .npy file as an array, sent to other processes by its path: numpy would send the numbers."""
-
-    path: str
-    stamp: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @classmethod
-    def of(cls, path: Path) -> "ArrayFile":
-        """Raises `BadPicture` when it cannot be read."""
-        try:
-            stamp = path.stat().st_mtime_ns
-            array = _mapped(str(path), stamp)
-        except (OSError, ValueError, EOFError) as error:
-            raise BadPicture(f"'{path}' cannot be read as a .npy file ({error}): write it again.") from error
-        return cls(str(path), stamp, array.shape, array.dtype)
-
-    def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
-        return np.array(_mapped(self.path, self.stamp)[index])
 
 
 class Stack(NamedTuple):
@@ -98,13 +73,6 @@ def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
         axes = Axes.of(array.shape)
         return Stack(array, axes, Coordinates.of(axes))
     raise BadPicture(f"'{path}' is no stack: give a TIFF, an OME-Zarr or a .npy file; for pictures see linf upscale")
-
-
-@lru_cache(4)
-def _mapped(path: str, stamp: int) -> Array:
-    """A .npy file as it was at the time `stamp`."""
-    mapped: Array = np.load(path, mmap_mode="r")
-    return mapped
 
 
 def _zarr_stack(text: str, renamed: bool) -> Stack:
