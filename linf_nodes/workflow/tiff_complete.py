@@ -92,7 +92,7 @@ def _check_count(path: str | Path, stated: int, held: int, readable: bool) -> No
 def _planes(series: Any) -> int:
     """Planes of one sample each."""
     sides = [n for n, letter in zip(series.shape, series.axes, strict=True) if letter in "YX"]
-    return math.prod(series.shape) // max(1, math.prod(sides))
+    return int(math.prod(series.shape) // max(1, math.prod(sides)))
 
 
 def _check_chain(tiff: Any, path: str | Path) -> None:

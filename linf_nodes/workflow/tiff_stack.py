@@ -133,7 +133,7 @@ class TiffStack:
     def channels(self) -> Channels:
         """Names, colours and display ranges, as far as the OME-XML or ImageJ's tags say them."""
         count = self.shape[self.letters.index("C")] if "C" in self.letters else 1
-        return _open(self.path, self.stamp).channels(count)
+        return _open(self.path, self.files[0][1]).channels(count)
 
 
 class _Opened:

@@ -34,9 +34,9 @@ class ZarrSource:
     since: float
 
     @classmethod
-    def of(cls, path: str | Path) -> "ZarrSource":
-        """Raises what zarr does where there is no array."""
-        since = time.time()
+    def of(cls, path: str | Path, since: float | None = None) -> "ZarrSource":
+        """Raises what zarr does where there is no array. With `since` 0, every chunk must be there."""
+        since = time.time() if since is None else since
         array, _ = _opened(str(path))
         return cls(str(path), tuple(array.shape), np.dtype(array.dtype), _metadata(str(path)), since)
 
