@@ -3,7 +3,7 @@
 import math
 import socket
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,13 @@ class Job:
     versions: Versions = field(default_factory=dict)
     lock: Path = Path()
     token: str = ""
+
+    def since(self, began: float) -> "Job":
+        """The same, for which a chunk of the source that vanished after the first run began is no chunk of zeros."""
+        source = self.volume.source
+        if not isinstance(source, ZarrSource):
+            return self
+        return replace(self, volume=self.volume.of(replace(source, since=min(source.since, began))))
 
     def finer_places(self, number: int, place: Place) -> Iterator[Place]:
         """Places of the blocks that a block of a coarser level is made of."""

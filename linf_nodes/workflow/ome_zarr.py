@@ -74,6 +74,7 @@ def write_ome_zarr(
     with owned(path) as owner:
         job = replace(job, versions=versions, lock=owner.lock, token=owner.token)
         record = resumed(job, recipe, found)
+        job = job.since(record.began)
         if not ignore_space:
             check_space(path, job.bytes_but(record.entries))
         create(job.folder, job.levels, job.volume, job.output, recipe, channels)

@@ -1,7 +1,6 @@
 """What of a result is done already: whole, recorded, and made of the same source."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,7 @@ def _is_done(job: Job, entry: Entry, began: float) -> bool:
         return False
     if number > 0:
         return _is_made_of_finer(job, entry)
-    source = job.volume.source
-    if hasattr(source, "since"):
-        source = replace(source, since=min(source.since, began))
+    source = job.since(began).volume.source
     if not all(reading.still(source) for reading in entry.readings):
         raise SourceLost(
             f"the source has changed since block {'/'.join(map(str, place))} of '{job.folder}' was made of it: put the "
