@@ -11,7 +11,7 @@ from torch import Tensor
 
 from linf_nodes.errors import UnsupportedWeights
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
-from linf_nodes.models.fourier import fourier_features, nearest
+from linf_nodes.models.fourier import Corners, fourier_features, nearest
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.linf import LINF
 from linf_nodes.models.spec import PRIORS, Spec, build_linf, build_prior
@@ -51,7 +51,7 @@ def loaded(net: LINF, learned: LatentPrior | None = None) -> LinfModel:
 
 
 def test_both_switches_are_on_unless_a_spec_says_otherwise() -> None:
-    plain, told = build_linf(tiny.LINF).eval(), linf(local_ensemble=True, amplitude_weighting=True)
+    plain, told = build_linf(tiny.LINF).eval(), linf(ensemble="features", amplitude_weighting=True)
     assert {n: t.shape for n, t in plain.state_dict().items()} == {n: t.shape for n, t in told.state_dict().items()}
     told.load_state_dict(plain.state_dict())
     batch = grid_batch(picture(24, 24), picture(10, 10), 3)
@@ -59,7 +59,7 @@ def test_both_switches_are_on_unless_a_spec_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(("lr", "hr"), [(7, 21), (9, 24), (5, 33)])
-def test_without_the_local_ensemble_only_the_nearest_cell_is_seen(lr: int, hr: int) -> None:
+def test_without_an_ensemble_only_the_nearest_cell_is_seen(lr: int, hr: int) -> None:
     grid = Grid((lr, lr), (hr, hr), 3)
     cells = grid.centres(0, 0, hr // 3)
     found = nearest(corners_of_rectangle(cells, cells, lr))
@@ -86,7 +86,7 @@ def features_in_numpy(fields: Tensor, phase: Tensor, corners: Any, weighted: boo
 @pytest.mark.parametrize("ensemble", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
 def test_the_features_are_those_of_float64(ensemble: bool, weighted: bool) -> None:
-    net = linf(local_ensemble=ensemble, amplitude_weighting=weighted)
+    net = linf(ensemble="features" if ensemble else "nearest", amplitude_weighting=weighted)
     seen: list[Tensor] = []
     net.layers[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     cells = Grid((8, 8), (21, 21), 3).centres(0, 0, 7)
@@ -100,11 +100,40 @@ def test_the_features_are_those_of_float64(ensemble: bool, weighted: bool) -> No
     torch.testing.assert_close(fourier_features(fields, phase, nearest(corners)).shape, torch.Size((49, 16)))
 
 
-SWITCHED = [{"local_ensemble": False}, {"amplitude_weighting": False}]
+def test_the_local_ensemble_is_four_runs_averaged_by_area() -> None:
+    net = linf(ensemble="local")
+    cells = Grid((8, 8), (21, 21), 3).centres(0, 0, 7)
+    corners = corners_of_rectangle(cells, cells, 8)
+    with torch.no_grad():
+        fields, phase = net.fields(net.encode(picture(8, 8))), net.phases(torch.tensor([[0.7, 0.7]]))
+        found = net.info(fields, phase, corners)
+        wanted = torch.zeros_like(found)
+        for i in range(4):
+            one = Corners(*(t[:, i : i + 1] for t in corners))
+            alone = torch.ones_like(one.weight)
+            seen = features_in_numpy(fields, phase, one._replace(weight=alone), weighted=True)
+            run = net.layers(torch.from_numpy(seen).float().T[None, :, None])[0, :, 0].T
+            wanted += one.weight * run
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(corners.weight.sum(1), torch.ones(49))
+
+
+@pytest.mark.parametrize(("old", "new"), [(True, "features"), (False, "nearest")])
+def test_files_from_before_the_local_ensemble_say_what_they_said(tmp_path: Path, old: bool, new: str) -> None:
+    net = linf(local_ensemble=old)
+    assert net.ensemble == new
+    write_weights(tmp_path / "a.safetensors", Weights(spec(local_ensemble=old), dict(net.state_dict()), None, {}))
+    assert build(read_weights(tmp_path / "a.safetensors"))[0].ensemble == new
+    assert linf(local_ensemble=old, ensemble=new).ensemble == new
+    with pytest.raises(UnsupportedWeights, match=f"local_ensemble stands for ensemble = '{new}', but 'local'"):
+        linf(local_ensemble=old, ensemble="local")
+
+
+SWITCHED = [{"ensemble": "nearest"}, {"ensemble": "local"}, {"amplitude_weighting": False}]
 
 
 @pytest.mark.parametrize("switch", SWITCHED, ids=str)
-def test_tiles_and_training_give_one_picture(switch: dict[str, bool]) -> None:
+def test_tiles_and_training_give_one_picture(switch: dict[str, Any]) -> None:
     net = linf(**switch)
     batch = grid_batch(picture(45, 45), picture(17, 17), 3)
     with torch.no_grad():
@@ -116,7 +145,7 @@ def test_tiles_and_training_give_one_picture(switch: dict[str, bool]) -> None:
 
 
 @pytest.mark.parametrize("switch", SWITCHED, ids=str)
-def test_files_carry_the_switches(tmp_path: Path, switch: dict[str, bool]) -> None:
+def test_files_carry_the_switches(tmp_path: Path, switch: dict[str, Any]) -> None:
     net = linf(**switch)
     made = Weights(spec(**switch), dict(net.state_dict()), None, {})
     write_weights(tmp_path / "a.safetensors", made, half=False)
@@ -126,8 +155,8 @@ def test_files_carry_the_switches(tmp_path: Path, switch: dict[str, bool]) -> No
     with torch.no_grad():
         assert torch.equal(mean_picture(build(read)[0], batch, None), mean_picture(net, batch, None))
     assert weights_hash(read) == weights_hash(made)
-    assert weights_hash(replace(made, linf=spec())) != weights_hash(made) or "local_ensemble" in switch
-    if "local_ensemble" in switch:
+    assert weights_hash(replace(made, linf=spec())) != weights_hash(made) or "ensemble" in switch
+    if "ensemble" in switch:
         with pytest.raises(UnsupportedWeights, match=r"layers\.0\.weight"):
             build(replace(made, linf=spec()))
 
@@ -165,5 +194,7 @@ def test_files_carry_a_priors_inputs(tmp_path: Path, inputs: str) -> None:
 def test_switches_that_cannot_be() -> None:
     with pytest.raises(UnsupportedWeights, match="local_ensemble is 1; it must be true or false"):
         build_linf(spec(local_ensemble=1))
+    with pytest.raises(UnsupportedWeights, match="ensemble is 'both'; it must be features, local or nearest"):
+        build_linf(spec(ensemble="both"))
     with pytest.raises(UnsupportedWeights, match=r"'neither'.*both, latent, picture"):
         build_prior(Spec("unet", {"in_chans": 27, "inputs": "neither"}))

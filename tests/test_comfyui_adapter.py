@@ -7,19 +7,23 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 
 from linf_nodes.errors import BadShape, BadValue, Cancelled, UnsupportedWeights
-from linf_nodes.hosts.comfyui import names, precision
+from linf_nodes.hosts.comfyui import accounting, names, precision
 from linf_nodes.hosts.comfyui.estimate import node_bytes, work_bytes
 from linf_nodes.hosts.comfyui.images import image_in, image_out, mask_in, unshared
 from linf_nodes.hosts.comfyui.progress import PREVIEW, Reporter, thumbnail, watched
 from linf_nodes.models.checkpoint import write_weights
 from linf_nodes.pipeline import store
+from linf_nodes.pipeline.composition import flow_inverse
 from linf_nodes.pipeline.features import Features, encode
+from linf_nodes.pipeline.grid import Grid
+from linf_nodes.pipeline.latent import ArrayLatent
 
 from . import tiny
 from .comfyui_server import shipped_files
@@ -193,6 +197,18 @@ def test_the_estimate_grows_with_the_block_and_not_with_the_picture() -> None:
     assert node_bytes(model, {"features": Features(model, image), "reference": picture(50, 60)}) == work_bytes(
         model, (20, 30), (50, 60)
     )
+
+
+def test_a_cache_is_told_every_tensor_that_a_value_holds() -> None:
+    accounting.register()
+    model, image = make_model(), picture(8, 9)
+    features = encode(model, image, 64)
+    grid = Grid((8, 9), (24, 27), model.patch)
+    latent = ArrayLatent(grid, model.hash, torch.zeros(1, *grid.patches, model.dim), "drawn")
+    for value in (features, latent, flow_inverse(features, latent), Features(model, image)):
+        held = [getattr(value, f.name) for f in fields(value)]
+        told = getattr(value, accounting.METHOD)()
+        assert {id(t) for t in told} == {id(t) for t in held if isinstance(t, torch.Tensor)}
 
 
 def test_overflow_is_seen_wherever_it_hides() -> None:

@@ -208,6 +208,21 @@ def test_output_has_the_size_that_was_asked_for(server: Server, size: dict[str, 
     assert (h, w) == wanted[list(size)[-1]]
 
 
+@pytest.mark.parametrize("size", [{"height": 8}, {"megapixels": 0.0001}, {"longest_side": 23}])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_picture_as_large_as_asked_passes_through_on_request(
+    server: Server, size: dict[str, Any], channels: int
+) -> None:
+    image = photograph(1, 17, 23, channels)
+    source = server.put_array(image)
+    server.run(upscaling(source, **size, only_enlarge=True))
+    assert np.array_equal(server.array("out.npy"), image)
+    server.run(upscaling(source, **size, reduce=True))
+    assert server.array("out.npy").shape[1] == {"height": 8, "megapixels": 9, "longest_side": 17}[next(iter(size))]
+    if "longest_side" not in size:
+        assert "only_enlarge" in server.fail(upscaling(source, **size))
+
+
 def test_nothing_shifts_the_colours(server: Server) -> None:
     flat = np.broadcast_to(np.float32([0.2, 0.5, 0.7]), (1, 20, 24, 3)).copy()
     server.run(upscaling(server.put_array(flat), model="photo", scale=3.3, temperature=0.0, auto_temperature=False))
@@ -293,7 +308,7 @@ def test_a_saved_png_brings_its_graph_back(server: Server) -> None:
     (file,) = server.files(server.run(graph))
     with Image.open(file) as image:
         image.load()
-        found = json.loads(image.text["prompt"])  # type: ignore[attr-defined]
+        found = json.loads(image.text["prompt"])  # type: ignore[attr-defined]  # a PNG's alone
     assert {i: (entry["class_type"], entry["inputs"]) for i, entry in found.items()} == {
         i: (entry["class_type"], entry["inputs"]) for i, entry in graph.items()
     }

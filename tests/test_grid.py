@@ -8,7 +8,8 @@ import torch
 
 from linf_nodes.errors import BadValue
 from linf_nodes.pipeline.cells import cells_of, corners_of_rectangle, interpolate
-from linf_nodes.pipeline.grid import Grid, checked_size, output_size, scaled_size
+from linf_nodes.pipeline.grid import Grid
+from linf_nodes.pipeline.size import checked_size, output_size, scaled_size
 
 from .models import picture
 

@@ -9,10 +9,11 @@ import pytest
 pytest.importorskip("psutil", reason="psutil comes with napari")
 
 from linf_nodes.errors import BadValue
-from linf_nodes.hosts.napari.budget import check_disk, check_memory, size_text, time_text
+from linf_nodes.hosts.napari.budget import check_disk, check_memory, time_text
 from linf_nodes.hosts.napari.options import Options
 from linf_nodes.hosts.napari.preview import hold
 from linf_nodes.hosts.napari.view import Rectangle
+from linf_nodes.memory import memory_text
 from linf_nodes.workflow.axes import Axes
 from linf_nodes.workflow.volume import Settings, Volume
 
@@ -76,5 +77,5 @@ def test_what_does_not_fit_is_refused_with_both_numbers(tmp_path: Path) -> None:
 
 
 def test_numbers_for_people() -> None:
-    assert [size_text(n) for n in (12, 1500, 2_097_152, 999_600_000)] == ["12 bytes", "1.5 kB", "2.1 MB", "1 GB"]
+    assert [memory_text(n) for n in (12, 1500, 2_097_152, 999_600_000)] == ["12 bytes", "1.5 kB", "2.1 MB", "1 GB"]
     assert [time_text(s) for s in (0.2, 59.7, 750, 9000)] == ["1 s", "60 s", "12 min", "2.5 h"]

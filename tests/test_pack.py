@@ -14,7 +14,7 @@ from PIL import Image
 
 from linf_nodes.pictures import Picture, write_picture
 from linf_nodes.training.batch import Sampler
-from linf_nodes.training.crops import generator_of, random_crop
+from linf_nodes.training.crops import Resident, generator_of
 from linf_nodes.training.grid_batch import GridSampler
 from linf_nodes.training.pack import Pack, load_pack
 from linf_nodes.training.scales import Scales
@@ -69,8 +69,8 @@ def test_pictures_of_16_bits_keep_them(tmp_path: Path) -> None:
         low, high = np.percentile(grey, (0.1, 99.9))
         wanted = ((grey - low) / (high - low)).clip(0, 1)
         np.testing.assert_allclose(found[name][0].numpy() / 65535, wanted, atol=1e-4)
-    crop, levels = random_crop(Pack((found["rgb.tif"],), ()), generator_of(1, 1), lambda _: 24)
-    assert levels == 65535
+    crop, _, levels = Resident([found["rgb.tif"]]).draw(generator_of(1, 1), 1, lambda _: 24)
+    assert levels.item() == 65535
     fine = (crop * 65535).round()
     assert torch.equal(fine / 65535, crop)
     assert not torch.equal((crop * 255).round() / 255, crop)

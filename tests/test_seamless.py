@@ -1,6 +1,7 @@
 """Seamless edges: a picture among copies of itself, in every part of the pipeline."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from linf_nodes.catalogue import NODES
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.latent import ArrayLatent, NoiseLatent
+from linf_nodes.pipeline.latent_file import load_latent, materialise, save_latent
 from linf_nodes.pipeline.model import LinfModel
 from linf_nodes.pipeline.noise import normal
 
@@ -101,7 +103,7 @@ def test_a_reference_is_read_out_among_its_copies(size: tuple[int, int]) -> None
     features = NODES["LINFEncodeLr"].function(model, image, edges="seamless")
     found = NODES["LINFEncodeReference"].function(features, once)
     whole = Block(Span(0, size[0] // 3), Span(0, size[1] // 3))  # patches that do not hang over the edge
-    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]
+    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]  # noise needs no scene
     assert torch.allclose(found.z[(0, *whole.slices())], drawn, atol=1e-3)
 
 
@@ -116,3 +118,20 @@ def test_features_in_half_precision_change_next_to_nothing() -> None:
         for f in found
     )
     assert (full - half).abs().max() < 0.2 / 255
+
+
+@pytest.mark.parametrize("scale", [3.0, 2.0])
+@pytest.mark.parametrize("node", ["LINFLearnedPrior", "LINFSampleLatent"])
+def test_a_latent_that_was_saved_is_seamless_too(node: str, scale: float, tmp_path: Path) -> None:
+    """At x2 the last patches hang over the border."""
+    model, image = make_model(prior="unet"), picture(14, 19)
+    features = NODES["LINFEncodeLr"].function(model, image, edges="seamless")
+    latent = NODES[node].function(features, scale=scale)
+    save_latent(tmp_path / "z.safetensors", features, latent)
+    again = load_latent(tmp_path / "z.safetensors")
+    detail, found = (NODES["LINFFlowInverse"].function(features, z).detail for z in (latent, again))
+    assert torch.allclose(found, detail, atol=1e-6)
+    if node == "LINFLearnedPrior" and scale == 3.0:
+        three = NODES["LINFEncodeLr"].function(model, image.repeat(1, 1, 3, 3))
+        z = materialise(three, NODES[node].function(three, scale=scale))
+        assert torch.allclose(again.z, z[:, 14:28, 19:38], atol=1e-6)

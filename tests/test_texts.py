@@ -69,7 +69,7 @@ def test_texts_of_a_png_are_kept_and_ours_stays_apart(tmp_path: Path, depth: Any
     write_picture(read_picture(tmp_path / "b.png"), tmp_path / "c.png", depth=depth, recipe={"scale": 3})
     with Image.open(tmp_path / "c.png") as image:
         image.load()
-        found = dict(image.text)  # type: ignore[attr-defined]
+        found = dict(image.text)  # type: ignore[attr-defined]  # a PNG's alone
     assert found.pop("XML:com.adobe.xmp").startswith("<x:xmpmeta")
     assert found == {"linf": '{"scale": 3}', "parameters": "a tree\nSteps: 20", "workflow": '{"name": "Bäume"}'}
 

@@ -13,10 +13,11 @@ from linf_nodes.pipeline import scene
 from linf_nodes.pipeline.blocks import Block, Plan, Span
 from linf_nodes.pipeline.composition import compose, flow_inverse
 from linf_nodes.pipeline.features import Features, encode
-from linf_nodes.pipeline.grid import Grid, scaled_size
+from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from linf_nodes.pipeline.reference import encode_reference
 from linf_nodes.pipeline.render import Amount, check_mask, plan_for, stream
+from linf_nodes.pipeline.size import scaled_size
 from linf_nodes.pipeline.upscale import upscale
 
 from .models import EDSR, RDN, RRDB, SMFANET, SWINIR, enlarge, make_model, picture

@@ -34,13 +34,15 @@ from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.spec import Spec, build_linf, build_prior
+from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LinfModel, prepare
-from linf_nodes.training import checkpoint
+from linf_nodes.training import checkpoint, precision
+from linf_nodes.training import run as checkpoint_user
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
 from linf_nodes.training.compiling import compile_chains, wanted
-from linf_nodes.training.crops import generator_of, random_crop
+from linf_nodes.training.crops import Resident, generator_of
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
@@ -440,6 +442,74 @@ def test_a_batch_depends_on_seed_and_step_alone(home: Path) -> None:
     assert not torch.equal(direct[0].hr, direct[1].hr)
 
 
+def turned(picture: torch.Tensor) -> list[torch.Tensor]:
+    flips: list[list[int]] = [[], [1], [2], [1, 2]]
+    both = [picture.flip(axes) for axes in flips]
+    return [*both, *(p.transpose(1, 2) for p in both)]
+
+
+def test_crops_are_parts_of_the_pictures_in_all_eight_positions() -> None:
+    random = torch.Generator().manual_seed(1)
+    kinds = [(3, torch.uint8), (1, torch.uint8), (3, torch.uint16), (1, torch.uint16)]
+    pictures = [
+        torch.randint(0, 1 + torch.iinfo(kind).max, (c, 9 + i, 11), generator=random, dtype=torch.int32).to(kind)
+        for i, (c, kind) in enumerate(kinds)
+    ]
+    crops = Resident(pictures).draw(random, 400, lambda u: 3 + int(4 * u))
+    seen = set()
+    for pixels, side, levels in zip(crops.pixels, crops.sides, crops.levels.flatten(), strict=True):
+        crop = pixels[:, :side, :side]
+        beyond = torch.arange(crops.pixels.shape[-1]).clamp(max=side - 1)
+        assert torch.equal(pixels, crop[:, beyond][:, :, beyond])
+        found = [
+            (which, turn, y, x)
+            for which, whole in enumerate(pictures)
+            if levels == torch.iinfo(whole.dtype).max
+            for y in range(whole.shape[1] - side + 1)
+            for x in range(whole.shape[2] - side + 1)
+            for turn, part in enumerate(turned(whole[:, y : y + side, x : x + side].float().expand(3, -1, -1)))
+            if torch.equal(part / levels, crop)
+        ]
+        assert len(found) == 1  # of noise, no two places are alike
+        seen.add(found[0])
+    assert {turn for _, turn, *_ in seen} == set(range(8))
+    assert {which for which, *_ in seen} == set(range(4))
+    assert all({y for w, _, y, _ in seen if w == which} == set(range(9 + which - 2)) for which in range(4))
+
+
+def test_pictures_of_a_folder_lie_in_one_storage_that_is_not_copied(home: Path) -> None:
+    found = pack(home).pictures
+    assert len({p.untyped_storage().data_ptr() for p in found}) == 1
+    assert Resident(found).flat.data_ptr() == found[0].data_ptr()
+    assert torch.equal(found[1].permute(1, 2, 0), torch.from_numpy(smooth(60, 50, 1)))
+
+
+@pytest.mark.parametrize("top", [1.0, 3.0])
+@pytest.mark.parametrize("patch", [1, 3])
+def test_a_batch_of_textures_is_that_of_its_crops_one_by_one(home: Path, top: float, patch: int) -> None:
+    sampler = Sampler(pack(home), 1, 5, 12, 30, patch, Scales((1.0, top)))
+    batch, random, half = sampler(4), generator_of(1, 4), patch // 2
+    crops = Resident(sampler.pack.pictures).draw(random, 5, lambda u: round(12 * (1 + (top - 1) * u)))
+    places = torch.rand(2, 5, 30, generator=random, dtype=torch.float64)
+    assert (len(set(crops.sides)) > 2) == (top > 1)
+    for i, side in enumerate(crops.sides):
+        hr = crops.pixels[i, :, :side, :side]
+        lr = reduce(hr, (12, 12))
+        torch.testing.assert_close(batch.lr[i], 2 * lr - 1, atol=1e-6, rtol=0)
+        wide = 2 * (hr - enlarge_bilinearly(lr, (side, side)))
+        for k in range(30):
+            y, x = (half + int(places[axis, i, k] * (side - 2 * half)) for axis in (0, 1))
+            around = wide[:, y - half : y + half + 1, x - half : x + half + 1]
+            at = 30 * i + k
+            torch.testing.assert_close(batch.texture[at], around.flatten(), atol=1e-5, rtol=0)
+            cells = [cells_of(torch.tensor([v]), 12, side) for v in (y, x)]
+            wanted = corners_of(*cells, 12)
+            assert torch.equal(batch.corners.cell[at], wanted.cell[0] + 144 * i)
+            assert torch.equal(batch.corners.rel_x[at], wanted.rel_x[0])
+            torch.testing.assert_close(batch.corners.weight[at], wanted.weight[0])
+            assert batch.rel_cell[at].tolist() == pytest.approx([24 / side] * 2)
+
+
 def test_an_error_in_the_background_is_raised() -> None:
     def fail(step: int) -> int:
         raise BadPicture("no")
@@ -514,6 +584,63 @@ def test_a_clock_that_jumps_counts_no_training(monkeypatch: pytest.MonkeyPatch) 
     assert Clock(100).done(25) == 0.25
 
 
+def test_steps_that_are_slow_are_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(100, minutes=60.0)
+    Hands(monkeypatch, tick=400.0)
+    clock.start()
+    for _ in range(5):
+        clock.tick()
+    assert clock.seconds == 1600  # one long gap might be a jump
+
+
+def test_a_run_by_steps_goes_on_by_the_clock(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Hands(monkeypatch)
+    Run(recipe(home), CPU).train(stop=4)
+    ran = Run(recipe(home, minutes=1.0), CPU)
+    assert ran.resume()
+    assert ran.clock.done(4) == pytest.approx(0.4)
+    ran.train()
+    assert ran.step == 10
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_run_goes_on_in_the_precision_that_it_took(home: Path, precision: str) -> None:
+    ran = Run(recipe(home, bfloat16="auto"), CPU)
+    ran.remark, ran.task.autocast = "timed", torch.bfloat16 if precision == "bfloat16" else None
+    ran.train(stop=3)
+    later = Run(recipe(home, bfloat16="auto"), CPU)
+    assert later.resume()
+    later.train()
+    assert later.remark == f"goes on in {precision}"
+    forced = Run(recipe(home, out="forced", bfloat16=precision == "bfloat16"), CPU)
+    forced.train()
+    assert same(timeless(checkpoint.load_state(later.path, CPU)), timeless(checkpoint.load_state(forced.path, CPU)))
+    elsewhere = {**checkpoint.load_state(later.path, CPU), "device": "cuda", "step": 3}
+    checkpoint.save_state(later.path, elsewhere)
+    moved = Run(recipe(home, bfloat16="auto"), CPU)
+    assert moved.resume()
+    moved.prepare(moved.pack())
+    assert "is taken" in moved.remark  # another device, another choice
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_checkpoint_with_a_state_for_each_parameter_goes_on(home: Path, share: float) -> None:
+    asked = recipe(home, encoder_rate=share)
+    state = trained(asked, stop=3)
+    ran = Run(asked, CPU)
+    assert ran.resume()
+    single, groups, count = {}, [], 0
+    for flat, group in zip(ran.flats, state["optimizer"]["param_groups"], strict=True):
+        known = ran.optimizer.state[flat.value]
+        for parts in zip(*(flat.parts(known[name]) for name in ("exp_avg", "exp_avg_sq")), strict=True):
+            single[count] = {"step": known["step"], "exp_avg": parts[0], "exp_avg_sq": parts[1]}
+            count += 1
+        groups.append({**group, "params": list(range(count - len(flat.parameters), count))})
+    older = {**state, "optimizer": {"state": single, "param_groups": groups}}
+    checkpoint.save_state(home / "run" / "state.pt", older)
+    assert same(trained(asked, resume=True), trained(recipe(home, out="whole", encoder_rate=share)))
+
+
 @pytest.mark.parametrize("minutes", ["0", "-3", "nan", "soon"])
 def test_minutes_that_are_none_are_refused(home: Path, minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
     recipe(home)
@@ -521,8 +648,17 @@ def test_minutes_that_are_none_are_refused(home: Path, minutes: str, capsys: pyt
     assert f"'{minutes}' is no time to train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("half", "single"), [(0.5, 0.7), (0.7, 0.5)])
+def test_the_faster_precision_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch, half: float, single: float) -> None:
+    seconds = {torch.bfloat16: half, None: single}
+    monkeypatch.setattr(precision, "_seconds", lambda task, batch, device: seconds[task.autocast])
+    ran = Run(recipe(home, bfloat16="auto"), CPU)
+    ran.prepare(ran.pack())
+    assert ran.task.autocast == (torch.bfloat16 if half < single else None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_faster_precision_is_taken_and_nothing_else_changes(home: Path, kind: str) -> None:
+def test_timing_the_precisions_changes_nothing_else(home: Path, kind: str) -> None:
     ran = Run(recipe(home, KINDS[kind], bfloat16="auto"), CPU)
     before = {name: value.clone() for name, value in ran.model.state_dict().items()}
     ran.prepare(ran.pack())
@@ -538,7 +674,7 @@ def test_an_encoder_may_learn_more_slowly(home: Path) -> None:
     rest, inside = (group["lr"] for group in ran.optimizer.param_groups)
     assert inside == pytest.approx(0.25 * rest)
     counted = sum(p.numel() for group in ran.optimizer.param_groups for p in group["params"])
-    assert counted == sum(p.numel() for p in ran.model.parameters())
+    assert counted == sum(p.numel() for p in ran.model.parameters() if p.requires_grad)
 
 
 def test_without_a_thread_the_batches_are_the_same(home: Path) -> None:
@@ -563,7 +699,13 @@ def trained(asked: Recipe, stop: int | None = None, resume: bool = False) -> dic
     ran = Run(asked, CPU)
     assert ran.resume() == resume
     ran.train(stop=stop)
-    return checkpoint.load_state(ran.path, CPU)
+    return timeless(checkpoint.load_state(ran.path, CPU))
+
+
+def timeless(state: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint without the seconds that it took."""
+    assert state.pop("seconds") > 0
+    return state
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -598,7 +740,7 @@ def test_a_run_learns(home: Path) -> None:
 
 def test_a_checkpoint_of_before_these_keys_goes_on(home: Path) -> None:
     state = trained(recipe(home), stop=2)
-    for key in ("frozen", "pictures"):
+    for key in ("frozen", "pictures", "device", "precision"):
         del state[key]
     checkpoint.save_state(home / "run" / "state.pt", state)
     assert trained(recipe(home), resume=True)["step"] == 6
@@ -700,7 +842,7 @@ def test_looking_seldom_changes_nothing(home: Path) -> None:
     ran = Run(recipe(home, out="seldom", steps=55), CPU)
     ran.patient = True
     ran.train()
-    assert same(checkpoint.load_state(ran.path, CPU), trained(recipe(home, steps=55)))
+    assert same(timeless(checkpoint.load_state(ran.path, CPU)), trained(recipe(home, steps=55)))
 
 
 def stop_by_signal() -> None:
@@ -723,6 +865,46 @@ def test_stopping_leaves_a_checkpoint(home: Path, stop: Callable[[], None]) -> N
     assert "step 3 is kept" in stopped.value.__notes__[0]
     assert signal.getsignal(signal.SIGINT) is before
     assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
+
+
+@pytest.mark.parametrize(("where", "step"), [("task.terms", 3), ("save", 4)])
+def test_a_lost_device_leaves_the_last_checkpoint(
+    home: Path, where: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = Run(recipe(home, save_every=2), CPU)
+    ran.device = torch.device("cuda")  # said, not done: no GPU is needed to fail like one
+    works = checkpoint.on_cpu if where == "save" else ran.task.terms
+
+    def lost(*args: Any) -> Any:
+        if ran.step == step:
+            raise RuntimeError("CUDA error: unspecified launch failure\nKernel errors might be reported later.")
+        return works(*args)
+
+    said = rf"cuda was lost at step {step} \(CUDA error: unspecified launch failure\); .*state.pt' holds step 2: go on"
+    target = (checkpoint_user, "on_cpu") if where == "save" else (ran.task, "terms")
+    monkeypatch.setattr(*target, lost)
+    with pytest.raises(LinfError, match=said):
+        ran.train(pack=pack(home))
+    monkeypatch.undo()
+    assert [p.name for p in (home / "run").iterdir()] == ["state.pt"]
+    assert same(trained(recipe(home), resume=True), trained(recipe(home, out="whole")))
+
+
+def test_other_errors_are_no_lost_device(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    for device, error in (
+        ("cuda", RuntimeError("shapes")),
+        ("cpu", RuntimeError("CUDA error")),
+        ("cuda", MemoryError()),
+    ):
+        ran = Run(recipe(home), CPU)
+        ran.device = torch.device(device)
+        monkeypatch.setattr(ran.task, "terms", lambda *_, error=error: fail(error))
+        with pytest.raises(type(error)) as raised:
+            ran.train(pack=pack(home))
+        assert raised.value is error
 
 
 def test_the_last_checkpoint_survives_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -787,8 +969,8 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     wanted = ((volume - low) / (high - low)).clip(0, 1)
     for ours, plane in zip(found.pictures[2:5], wanted, strict=True):
         np.testing.assert_allclose(ours[0].numpy() / 65535, plane, atol=2e-4)
-    crop, _ = random_crop(Pack(found.pictures[2:3], ()), generator_of(1, 1), lambda _: 24)
-    assert crop.shape == (3, 24, 24)
+    crop = Resident(found.pictures[2:3]).draw(generator_of(1, 1), 1, lambda _: 24).pixels
+    assert crop.shape == (1, 3, 24, 24)
     assert 0 <= crop.min() < 0.3 < 0.7 < crop.max() <= 1
     assert trained(recipe(home, scales=[1.0, 2.0]))["pictures"] == 8
 
@@ -836,6 +1018,52 @@ def test_shipped_recipes_describe_networks(path: Path) -> None:
         if asked.kind == "prior":
             prior = Spec.of(asked.prior)
             assert isinstance(build_prior(Spec(prior.name, {"in_chans": 27, **prior.args})), LatentPrior)
+
+
+def shipped(name: str) -> Recipe:
+    return Recipe.read(ROOT / "recipes" / f"{name}.toml")
+
+
+def test_recipes_of_the_papers_are_the_papers() -> None:
+    for name in ("edsr", "rrdb"):  # textures of 3x3 pixels
+        second = shipped(f"linf-{name}-stage2")
+        assert (second.nll, second.l1, second.perceptual_weight, second.lr, second.tau) == (5e-4, 1, 0.025, 1e-4, 0.8)
+    for name in ("edsr-pixel", "rdn", "swinir"):
+        second = shipped(f"linf-{name}-stage2")
+        assert (second.nll, second.l1, second.perceptual, second.perceptual_weight) == (5e-4, 1, (), 0)
+        assert second.lr == 5e-5
+    for stage in (1, 2):
+        assert [Path(d).name for d in shipped(f"linf-rrdb-stage{stage}").data] == ["DIV2K_train_HR", "Flickr2K_HR"]
+    for name in ("linf-lp", "linf-lp-edsr", "linf-lp-swin", "linf-lp-perceptual-loss"):
+        prior = shipped(name)
+        assert (prior.l1, prior.latent, prior.perceptual_weight, len(prior.perceptual)) == (0, 0, 1, 1)
+        assert (prior.hr, prior.crop) == (0, 96)
+    assert shipped("linf-lp-both-losses").latent > 0 < shipped("linf-lp-both-losses").perceptual_weight
+    assert shipped("linf-lp-latent-loss").perceptual == ()
+    ensembles = {"local": "linf-edsr-local-ensemble", "nearest": "linf-edsr-no-ensemble"}
+    assert {shipped(name).model["args"]["ensemble"] for name in ensembles.values()} == set(ensembles)
+
+
+def test_recipes_from_before_the_local_ensemble_go_on_loading(home: Path) -> None:
+    old = recipe(home, MODEL.replace("patch_size = 3", "patch_size = 3\nlocal_ensemble = false"), steps=1)
+    assert trained(old)["spec"]["args"]["local_ensemble"] is False
+    assert Run(old, CPU).model.ensemble == "nearest"
+
+
+@pytest.mark.parametrize("kind", ["pictures", "prior"])
+def test_crops_of_a_fixed_lr_size(home: Path, kind: str) -> None:
+    ran = Run(recipe(home, KINDS[kind], hr=0, crop=13, scales=[1.0, 3.0]), CPU)
+    assert ran.task.min_side == 39
+    draw = ran.task.sampler(pack(home))
+    for k in range(8):
+        batch = draw(k, 0.0)
+        n = batch.hr.shape[-1]
+        assert batch.lr.shape[-1] == 13
+        assert n % 3 == 0
+        assert 12 <= n <= 39
+        assert torch.equal(batch.lr[0], reduce(batch.hr[0], (13, 13)))
+    assert len({draw(k, 0.0).hr.shape for k in range(8)}) > 4
+    ran.train(stop=2)
 
 
 def test_more_microscopy_holds_the_same_pictures_out() -> None:

@@ -8,6 +8,8 @@ from ..pipeline.grid import Grid
 from ..pipeline.render import Amount
 from .types import Mask
 
+DRAW = ("seed", "frame", "origin_y", "origin_x")  # inputs that count for drawn detail alone
+
 
 def detail_of(latent: str, temperature: float, auto_temperature: bool, strength: float) -> Detail:
     """The detail that a node's inputs ask for."""

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from ..errors import BadValue
 from ..pipeline import composition, features, render
-from ..pipeline.grid import Grid, output_size
+from ..pipeline.grid import Grid
 from ..pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from ..pipeline.reference import encode_reference as encode_picture
 from ..pipeline.render import Progress
+from ..pipeline.size import output_size
 from .amount import amount_of, detail_of
 from .node import node
 from .types import (

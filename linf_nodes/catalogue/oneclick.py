@@ -3,23 +3,29 @@
 from ..pipeline import features
 from ..pipeline import upscale as whole
 from ..pipeline.render import Progress
+from ..pipeline.size import SizeWish
 from .amount import amount_of, detail_of
 from .chain import learned_prior, sample_latent
 from .node import node
 from .types import (
+    Aspect,
     AutoTemperature,
     Edges,
     Frame,
     Image,
-    Latent,
     LatentKind,
+    LongestSide,
     Mask,
     Megapixels,
     Model,
+    MultipleOf,
+    OnlyEnlarge,
     Origin,
+    Reduce,
     Scale,
     ScaleX,
     Seed,
+    ShortestSide,
     Side,
     Strength,
     Temperature,
@@ -49,9 +55,18 @@ def upscale(
     origin_x: Origin = 0,
     mask: Mask | None = None,
     edges: Edges = "usual",
+    only_enlarge: OnlyEnlarge = False,
+    longest_side: LongestSide = 0,
+    shortest_side: ShortestSide = 0,
+    multiple_of: MultipleOf = 1,
+    aspect: Aspect = "stretch",
+    reduce: Reduce = False,
     progress: Progress | None = None,
 ) -> Image:
     """Enlarge a picture to any size in one step: exactly the chain of the other nodes, holding one window at a time.
+
+    Of the inputs that say a size the first that is given decides: megapixels, longest_side, shortest_side, height and
+    width, scale.
 
     Parameters
     ----------
@@ -64,13 +79,16 @@ def upscale(
     """
     features.check_image(image)
     seen = features.Features(linf_model, image, edges=edges)
-    size = (height, width)
+    wish = SizeWish(
+        scale, scale_x, height, width, megapixels,
+        only_enlarge, longest_side, shortest_side, multiple_of, aspect, reduce,
+    )  # fmt: skip
+    target = wish.target(seen.lr_size)
+    if not target.computed:
+        return target.finish(image)
     detail = detail_of(latent, temperature, auto_temperature, strength)
-    kind = detail.kind(linf_model)
-    z: Latent
-    if kind == "learned":
-        z = learned_prior(seen, scale, scale_x, *size, megapixels)
-    else:
-        z = sample_latent(seen, scale, seed, frame, scale_x, *size, megapixels, origin_y, origin_x)
+    kind, (height, width) = detail.kind(linf_model), target.grid
+    draw = {} if kind == "learned" else {"seed": seed, "frame": frame, "origin_y": origin_y, "origin_x": origin_x}
+    z = (learned_prior if kind == "learned" else sample_latent)(seen, height=height, width=width, **draw)
     amount = amount_of(seen, z.grid, kind, detail, mask)
-    return whole.upscale(seen, z, amount, tile or None, progress)
+    return target.finish(whole.upscale(seen, z, amount, tile or None, progress))

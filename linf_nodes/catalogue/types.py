@@ -11,6 +11,7 @@ from ..pipeline.features import EDGES
 from ..pipeline.features import Features as FeaturesValue
 from ..pipeline.latent import Latent as LatentValue
 from ..pipeline.model import LinfModel
+from ..pipeline.size import ASPECTS
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,42 @@ Megapixels = Annotated[
         "min": 0.0,
         "max": 4096.0,
         "step": 0.01,
-        "tooltip": "Output size in millions of pixels, aspect kept, instead of the scale; 0: not used.",
+        "tooltip": "Output size in millions of pixels, aspect kept, instead of every other size; 0: not used.",
+    },
+]
+OnlyEnlarge = Annotated[
+    bool, {"tooltip": "A picture that is already as large as asked passes through unchanged, instead of an error."}
+]
+LongestSide = Annotated[
+    int,
+    _SIZE | {"tooltip": "Longer side of the output in pixels, aspect kept; after megapixels it decides; 0: not used."},
+]
+ShortestSide = Annotated[
+    int,
+    _SIZE | {"tooltip": "Shorter side of the output in pixels, aspect kept; after longest_side; 0: not used."},
+]
+MultipleOf = Annotated[
+    int,
+    {
+        "min": 1,
+        "max": 1024,
+        "step": 1,
+        "tooltip": "Both sides become the nearest multiple of this, of 8 for many other models; 1: any size.",
+    },
+]
+Aspect = Annotated[
+    str,
+    {
+        "choices": ASPECTS,
+        "tooltip": "Height and width together: stretch to them; fit within them; fill them, and cut what stands out. "
+        "fill also cuts, instead of stretching, to a multiple.",
+    },
+]
+Reduce = Annotated[
+    bool,
+    {
+        "tooltip": "A picture larger than asked is reduced, with antialiasing and without the model, instead of an "
+        "error; only_enlarge goes before it."
     },
 ]
 Seed = Annotated[

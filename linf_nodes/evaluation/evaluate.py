@@ -141,7 +141,7 @@ class _Run:
         return {
             "model": self.model.name,
             "model_hash": self.model.hash,
-            "latent": "learned" if self.learned else "drawn" if self.amount else "faithful",
+            "latent": self.detail.record(self.model, self.settings.scale, self.settings.seed)["latent"],
             "scale": self.settings.scale,
             "protocol": self.settings.protocol,
             "stretch": self.settings.stretch,

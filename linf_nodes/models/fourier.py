@@ -1,9 +1,10 @@
 """The Fourier feature ensemble of LINF (CVPR 2023, eqs 5-9): what a query point sees of the LR feature map."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class Corners(NamedTuple):
@@ -24,14 +25,14 @@ class Corners(NamedTuple):
 
 
 def nearest(corners: Corners) -> Corners:
-    """The one LR cell nearest to each query, `[q, 1]`, at full weight: no local ensemble."""
+    """The one LR cell nearest to each query, `[q, 1]`, at full weight: no ensemble."""
     at = corners.weight.argmax(1, keepdim=True)
     cell, rel_y, rel_x = (t.gather(1, at) for t in corners[:3])
     return Corners(cell, rel_y, rel_x, torch.ones_like(rel_y))
 
 
 def corner_weights(rel_y: Tensor, rel_x: Tensor) -> Tensor:
-    """Swapped-area weights `[q, 4]` of the local ensemble from offsets `[q, 4]`."""
+    """Swapped-area weights `[q, 4]` of the four cells from offsets `[q, 4]`."""
     area = (rel_y * rel_x).abs() + 1e-9
     return area.flip(-1) / area.sum(-1, keepdim=True)
 
@@ -79,10 +80,30 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
         return _fourier_features_into(fields, phase, corners, work)
     (q, n), half = corners.cell.shape, phase.shape[-1]
     seen = fields.index_select(0, corners.cell.flatten()).view(q, n, 4, half)
-    angle = torch.addcmul(phase.unsqueeze(1), seen[:, :, 2], corners.rel_y.unsqueeze(-1))
-    angle = torch.addcmul(angle, seen[:, :, 3], corners.rel_x.unsqueeze(-1))
-    amplitude = seen[:, :, :2] * corners.weight.view(q, n, 1, 1)
-    return (torch.stack((angle.cos(), angle.sin()), 2) * amplitude).flatten(1)
+    amplitude, frequency = seen.chunk(2, 2)
+    offset = torch.stack((corners.rel_y, corners.rel_x), 2).unsqueeze(-1)
+    angle = phase.unsqueeze(1) + (frequency * offset).sum(2)
+    amplitude = amplitude * corners.weight.view(q, n, 1, 1)
+    waves: Tensor = Waves.apply(angle)  # type: ignore[no-untyped-call]
+    return (waves * amplitude).flatten(1)
+
+
+class Waves(torch.autograd.Function):
+    """Cos and sin of `angle [q, n, h]`, `[q, n, 2, h]`: each is the other's derivative, and is not computed twice."""
+
+    @staticmethod
+    def forward(ctx: Any, angle: Tensor) -> Tensor:
+        waves = angle.new_empty(*angle.shape[:2], 2, angle.shape[2])
+        torch.cos(angle, out=waves[:, :, 0])
+        torch.sin(angle, out=waves[:, :, 1])
+        ctx.save_for_backward(waves)
+        return waves
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        cos, sin = ctx.saved_tensors[0].unbind(2)
+        return torch.addcmul(grad[:, :, 1] * cos, grad[:, :, 0], sin, value=-1)
 
 
 def _fourier_features_into(fields: Tensor, phase: Tensor, corners: Corners, work: Workspace) -> Tensor:

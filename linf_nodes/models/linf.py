@@ -36,10 +36,15 @@ class LINF(nn.Module):
         1, or any odd n.
     flow_layers, num_layer, hidden_dim
         Conditional layers of the flow; hidden layers of the MLP; its width, which is twice the number of waves.
-    local_ensemble, amplitude_weighting
-        False for the paper's ablations: only the nearest LR cell is seen, instead of the four around the query (eq. 8);
-        the four cells' amplitudes are not weighted by area.
+    ensemble
+        How the four LR cells around a query are put together. "features", the paper's Fourier feature ensemble: the
+        MLP sees the waves of all four (eq. 9). "local", its local ensemble (eq. 8): the MLP runs once for each cell,
+        and the four conditions are averaged by area. "nearest": it sees the nearest cell alone.
+    amplitude_weighting
+        False for the paper's ablation: of "features" the four cells' amplitudes are not weighted by area.
     """
+
+    units: Tensor
 
     def __init__(
         self,
@@ -48,18 +53,19 @@ class LINF(nn.Module):
         flow_layers: int = 10,
         num_layer: int = 3,
         hidden_dim: int = 256,
-        local_ensemble: bool = True,
+        ensemble: str = "features",
         amplitude_weighting: bool = True,
     ):
         super().__init__()
         self.patch_size, self.hidden_dim = patch_size, hidden_dim
-        self.local_ensemble, self.amplitude_weighting = local_ensemble, amplitude_weighting
+        self.ensemble, self.amplitude_weighting = ensemble, amplitude_weighting
         self.encoder = encoder
         self.coef = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.freq = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
         self.phase = nn.Linear(2, hidden_dim // 2, bias=False)
+        self.register_buffer("units", torch.tensor([[1.0], [math.pi]]), persistent=False)  # of amplitudes, and of waves
         dim = 3 * patch_size**2
-        widths = [(4 if local_ensemble else 1) * hidden_dim, *[hidden_dim] * num_layer]
+        widths = [(4 if ensemble == "features" else 1) * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 1), nn.ReLU(inplace=True)]
@@ -82,6 +88,8 @@ class LINF(nn.Module):
         both = torch.conv2d(feat, weight, bias, padding=1)
         rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
         rows = _single(rows)
+        if torch.is_grad_enabled():  # in place it would cost the backward pass three copies
+            return (rows.view(-1, 2, self.hidden_dim) * self.units).flatten(1)
         rows[:, self.hidden_dim :] *= math.pi
         return rows
 
@@ -91,11 +99,19 @@ class LINF(nn.Module):
 
     def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""
-        if not self.local_ensemble:
+        weight = corners.weight
+        if self.ensemble == "nearest":
             corners, work = nearest(corners), None
-        elif not self.amplitude_weighting:
-            corners = corners._replace(weight=torch.ones_like(corners.weight))
+        elif self.ensemble == "local" or not self.amplitude_weighting:
+            corners = corners._replace(weight=torch.ones_like(weight))
         seen = fourier_features(fields, phase, corners, work)
+        if self.ensemble != "local":
+            return self._run(seen)
+        four = self._run(seen.view(-1, self.hidden_dim)).view(*weight.shape, -1)
+        return (four * weight.unsqueeze(-1)).sum(1)
+
+    def _run(self, seen: Tensor) -> Tensor:
+        """The MLP of rows."""
         # oneDNN runs a channels-last 1x1 convolution about twice as fast as the CPU's float32 matrix product
         row = seen.to(self.coef.weight.dtype).view(1, 1, *seen.shape).permute(0, 3, 1, 2)
         return self.layers(row).permute(0, 2, 3, 1).flatten(0, 2)  # type: ignore[no-any-return]

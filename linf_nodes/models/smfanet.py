@@ -22,7 +22,8 @@ class LocalDetail(nn.Module):
         self.conv_1 = nn.Conv2d(hidden, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv_1(F.gelu(self.conv_0(x)))  # type: ignore[no-any-return]
+        y: Tensor = self.conv_1(F.gelu(self.conv_0(x)))
+        return y
 
 
 class Modulation(nn.Module):
@@ -42,7 +43,8 @@ class Modulation(nn.Module):
         squares = self.dw_conv(F.max_pool2d(wide, SQUARE))
         gate = F.gelu(self.linear_1(squares * self.alpha + self.const * self.belt))
         gated = wide * F.interpolate(gate, scale_factor=float(SQUARE), mode="nearest")
-        return self.linear_2(gated + self.lde(local))  # type: ignore[no-any-return]
+        y: Tensor = self.linear_2(gated + self.lde(local))
+        return y
 
 
 class PartialConvolution(nn.Module):
@@ -59,7 +61,8 @@ class PartialConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.gelu(self.conv_0(x))
         mixed, rest = x[:, : self.part], x[:, self.part :]
-        return self.conv_2(torch.cat((F.gelu(self.conv_1(mixed)), rest), 1))  # type: ignore[no-any-return]
+        y: Tensor = self.conv_2(torch.cat((F.gelu(self.conv_1(mixed)), rest), 1))
+        return y
 
 
 class Block(nn.Module):
@@ -71,7 +74,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.smfa(F.normalize(x))
-        return x + self.pcfn(F.normalize(x))  # type: ignore[no-any-return]
+        y: Tensor = self.pcfn(F.normalize(x))
+        return x + y
 
 
 class SMFANet(nn.Module):
@@ -97,4 +101,5 @@ class SMFANet(nn.Module):
         h, w = x.shape[-2:]
         x = F.pad(0.5 * x + 0.5, (0, -w % SQUARE, 0, -h % SQUARE), mode="replicate")
         first = self.to_feat(x)
-        return (first + self.feats(first))[..., :h, :w]  # type: ignore[no-any-return]
+        y: Tensor = first + self.feats(first)
+        return y[..., :h, :w]

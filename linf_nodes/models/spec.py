@@ -114,7 +114,10 @@ PRIORS: Mapping[str, _Entry] = {
 }
 
 LINF_NAMES = ("linf", "linf-patch")
-SWITCHES = ("local_ensemble", "amplitude_weighting")  # the paper's ablations; both are on unless a spec says otherwise
+ENSEMBLES = ("features", "local", "nearest")  # how the four LR cells around a query are put together
+# Older files and recipes, from when only the first and the last were known here, chose between them by this name.
+_OLD_ENSEMBLE = "local_ensemble"
+_OLD_ENSEMBLES = {True: "features", False: "nearest"}
 
 
 def _known(spec: Spec, table: Mapping[str, _Entry], what: str) -> _Entry:
@@ -146,15 +149,30 @@ def build_linf(spec: Spec) -> LINF:
     if not isinstance(patch, int) or patch < 1 or patch % 2 == 0:
         raise UnsupportedWeights(f"patch_size is {patch!r}; it must be an odd whole number.")
     args["patch_size"] = patch
-    for switch in SWITCHES:
-        if not isinstance(args.get(switch, True), bool):
-            raise UnsupportedWeights(f"{switch} is {args[switch]!r:.60}; it must be true or false.")
-    known = {"patch_size", "flow_layers", "num_layer", "hidden_dim", *SWITCHES}
+    _settle_switches(args)
     for key in ("patch_size", "flow_layers", "num_layer", "hidden_dim"):
         if key in args:
             _checked(spec.name, key, args[key], int)
     if args.get("hidden_dim", 2) % 2:
         raise UnsupportedWeights(f"Model {spec.name!r} has hidden_dim = {args['hidden_dim']}: give an even number.")
+    known = {"patch_size", "flow_layers", "num_layer", "hidden_dim", "ensemble", "amplitude_weighting"}
     if unknown := sorted(set(args) - known):
         raise UnsupportedWeights(f"Model {spec.name!r} has an argument {unknown[0]!r} that is not known here.")
     return LINF(encoder, **args)  # type: ignore[arg-type]
+
+
+def _settle_switches(args: dict[str, Any]) -> None:
+    """Check the paper's ablations among a LINF's arguments, and put the new name in the place of the old."""
+    for switch in (_OLD_ENSEMBLE, "amplitude_weighting"):
+        if not isinstance(args.get(switch, True), bool):
+            raise UnsupportedWeights(f"{switch} is {args[switch]!r:.60}; it must be true or false.")
+    if _OLD_ENSEMBLE in args:
+        old = _OLD_ENSEMBLES[args.pop(_OLD_ENSEMBLE)]
+        if args.setdefault("ensemble", old) != old:
+            raise UnsupportedWeights(
+                f"{_OLD_ENSEMBLE} stands for ensemble = {old!r}, but {args['ensemble']!r:.60} is given too."
+            )
+    if args.get("ensemble", ENSEMBLES[0]) not in ENSEMBLES:
+        raise UnsupportedWeights(
+            f"ensemble is {args['ensemble']!r:.60}; it must be {', '.join(ENSEMBLES[:-1])} or {ENSEMBLES[-1]}."
+        )

@@ -33,8 +33,8 @@ def _legend(width: int, high: float, unit: str) -> FloatArray:
     bar = _colours(np.broadcast_to(np.linspace(0, 1, width), (LEGEND, width)))
     page = Image.fromarray(np.rint(bar * 255).astype(np.uint8))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
-    texts = ((0.0, "lm", 3, "0", "white"), (1.0, "rm", width - 3, f"{high:.3g} {unit}", "black"))
-    for _, anchor, x, text, colour in texts:
+    texts = (("lm", 3, "0", "white"), ("rm", width - 3, f"{high:.3g} {unit}", "black"))
+    for anchor, x, text, colour in texts:
         draw.text((x, LEGEND // 2), text, colour, font, anchor)
     if width >= 200:
         draw.text((width // 2, LEGEND // 2), f"{high / 2:.3g}", "white", font, "mm")

@@ -15,7 +15,7 @@ from ..models.flow import Condition
 from .blocks import Block, Plan, Span
 from .features import SEAMLESS, Features
 from .grid import Grid, Size
-from .latent import Kind, Latent, NoiseLatent
+from .latent import Kind, Latent, NoiseLatent, PriorLatent
 from .prior import seen
 from .render import Amount, plan_for
 from .scene import Scene
@@ -25,8 +25,8 @@ from .scene import Scene
 class Repeated:
     """A latent that begins anew at every copy of its grid; `grid` is that of all copies.
 
-    `start` are the rows and columns of patches before the middle one. A learned latent is not repeated but predicted,
-    of the picture among its copies.
+    `start` are the rows and columns of patches before the middle one. What a prior predicts is not repeated but
+    predicted of the picture among its copies; what it has predicted, and was saved, is.
     """
 
     latent: Latent
@@ -42,7 +42,7 @@ class Repeated:
         return self.latent.model_hash
 
     def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
-        if self.kind == "learned":
+        if isinstance(self.latent, PriorLatent):
             return self.latent.window(scene, item, block)
         axes = zip(block, self.start, self.latent.grid.patches, strict=True)
         rows, cols = (_periods(Span(s.start - before, s.stop - before), n) for s, before, n in axes)
@@ -101,9 +101,8 @@ def canvas_of(features: Features, latent: Latent, tile: int | None = None) -> Ca
     if features.edges != SEAMLESS:
         plan = plan_for(features, latent, tile)
         return Canvas(features, latent, plan, Block(Span(0, grid.hr_size[0]), Span(0, grid.hr_size[1])))
-    before = [
-        1 if hr % grid.patch == 0 else grid.patch for hr in grid.hr_size
-    ]  # so that the middle begins with a patch
+    # copies before the picture, of such a number that the middle begins with a patch
+    before = [1 if hr % grid.patch == 0 else grid.patch for hr in grid.hr_size]
     lr, hr = (_times(size, [2 * n + 1 for n in before]) for size in (grid.lr_size, grid.hr_size))
     rows, cols = (Span(n * side, (n + 1) * side) for n, side in zip(before, grid.hr_size, strict=True))
     middle = Block(rows, cols)

@@ -36,8 +36,8 @@ class Cells(NamedTuple):
         return int(self.low.min()), int(self.high.max()) + 1
 
 
-def cells_of(index: Tensor, lr: int, hr: int) -> Cells:
-    """Cells around output pixels `index` (int64, any shape) when `lr` pixels become `hr`.
+def cells_of(index: Tensor, lr: int, hr: int | Tensor) -> Cells:
+    """Cells around output pixels `index` (int64, any shape) when `lr` pixels become `hr`, or each its own of them.
 
     Pixel centres follow the half-pixel convention: output i lies at LR position `(i + 1/2) lr / hr - 1/2`. Half-way
     ties go to the larger cell. Indices outside the picture are extended linearly and their cells clamped.

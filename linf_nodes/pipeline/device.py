@@ -47,6 +47,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(w in text for w in words)
 
 
+def is_lost(error: BaseException, device: torch.device) -> bool:
+    """Whether an exception says that the device itself fails: it fell off the bus, was reset, or hangs."""
+    if device.type == "cpu" or is_out_of_memory(error) or not isinstance(error, RuntimeError):
+        return False
+    text = str(error).lower()
+    words = (
+        "cuda error",
+        "hip error",
+        "cudnn_status",
+        "cublas_status",
+        "mps backend",
+        "nccl",
+        "device-side",
+        "device lost",
+    )
+    return isinstance(error, getattr(torch, "AcceleratorError", ())) or any(word in text for word in words)
+
+
 def trim_heap() -> None:
     """Give back to Linux what its allocator only keeps: after blocks of many sizes that is as much as a block needs."""
     if sys.platform == "linux":

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..atomic import atomic_write
 from ..errors import BadValue
+from .canvas import canvas_of
 from .features import Features
 from .grid import Grid
 from .latent import ArrayLatent, Kind, Latent, NoiseLatent
-from .render import plan_for
 
 FORMAT = "linf-latent/1"
 
@@ -24,12 +24,13 @@ def materialise(features: Features, latent: Latent) -> Tensor:
     """Every latent of a batch in memory, `[b, rows, cols, d]` float32."""
     if isinstance(latent, ArrayLatent):
         return latent.z
+    canvas = canvas_of(features, latent)
     z = torch.empty(len(features.image), *latent.grid.patches, features.model.dim)
     for item in range(len(z)):
-        scene = features.scene(item, latent.grid)
-        for block in plan_for(features, latent, None):
-            rows, cols = block.slices()
-            z[item, rows, cols] = latent.window(scene, item, block)[0].cpu()
+        scene = canvas.scene(item)
+        for block in canvas:
+            found, (rows, cols) = canvas.patches(block)
+            z[item, rows, cols] = canvas.latent.window(scene, item, block)[0][found].cpu()
     return z
 
 

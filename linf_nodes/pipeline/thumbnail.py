@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from .blocks import Block
 from .grid import Size
 
 SIDE = 512  # pixels of the longer side at most
@@ -26,7 +25,7 @@ class Thumbnail:
         rows, cols = (torch.arange(n) * s // n for n, s in zip(size, image.shape[-2:], strict=True))
         self.picture = image.index_select(-2, rows).index_select(-1, cols)
 
-    def put(self, pixels: Block, part: Tensor) -> Tensor:
+    def put(self, pixels: tuple[slice, slice], part: Tensor) -> Tensor:
         """Take over a finished rectangle `part [c, r, s]`; returns the picture `[c, h', w']`."""
         (rows, r), (cols, c) = (self._taken(s.start, s.stop) for s in pixels)
         self.picture[:, rows, cols] = part[:, r :: self._step, c :: self._step]

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from .blocks import Block, Span
 from .canvas import canvas_of
 from .device import trim_heap
 from .features import Features, check_image
@@ -31,15 +30,13 @@ def upscale(
     whole = grid.hr_size[0] * grid.hr_size[1] * len(out)
     done = 0
     for item in range(len(out)):
-        small = Thumbnail(features.image[item], grid.hr_size)
+        small = None if progress is None else Thumbnail(features.image[item], grid.hr_size)
         for pixels, picture in stream(canvas.features, canvas.latent, item, amount, canvas.plan, canvas.middle):
             found, wanted = canvas.places(pixels)
             part = picture[(slice(None), *found)]
             out[(item, slice(None), *wanted)] = part
             trim_heap()
             done += part[0].numel()
-            if progress is not None:
-                progress(
-                    round(total * done / whole), total, small.put(Block(*(Span(s.start, s.stop) for s in wanted)), part)
-                )
+            if progress is not None and small is not None:
+                progress(round(total * done / whole), total, small.put(wanted, part))
     return out

@@ -1,15 +1,18 @@
 """One training batch of textures: random crops at random scales, degraded, seen at random query points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..models.fourier import Corners
-from ..pipeline.cells import cells_of, corners_of
-from .crops import generator_of, random_crop
-from .degrade import enlarge
+from ..pipeline.cells import Cells, cells_of, corners_of
+from .crops import Resident, generator_of
+from .degrade import along_both, enlarging, shrinking
 from .pack import Pack
 from .scales import Scales
 from .wear import UNWORN, Wear
@@ -43,26 +46,58 @@ class Sampler:
     def __call__(self, step: int, done: float = 0.0) -> Batch:
         """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
-        parts = [self._one(i, self.scales.at(step, done), random) for i in range(self.batch)]
-        lr, texture, corners, rel_cell = zip(*parts, strict=True)
-        joined = Corners(*(torch.cat(t) for t in zip(*corners, strict=True)))
-        return Batch(torch.stack(lr), torch.cat(texture), joined, torch.cat(rel_cell))
+        low, high = self.scales.at(step, done)
+        crops = self._resident.draw(random, self.batch, lambda u: round(self.crop * (low + (high - low) * u)))
+        room = max(round(self.crop * self.scales.whole[1]), *crops.sides)
+        lr = self.wear.crops(crops, self.crop, room, random)
+        larger = enlarging(self.crop, crops.sides, room, lr.device)
+        residual = 2 * (crops.pixels - along_both(larger, lr, larger))
+        centre = self._centres(crops.sides, random)
+        texture = residual.flatten().index_select(0, self._where(centre, residual))
+        return Batch(
+            2 * lr - 1,
+            texture.view(-1, 3 * self.patch**2),
+            Corners(*(t.to(lr.device) for t in self._seen(centre, crops.sides))),
+            torch.tensor([[2 * self.crop / side] for side in crops.sides for _ in range(self.queries)])
+            .expand(-1, 2)
+            .to(lr.device),
+        )
 
-    def _one(
-        self, item: int, scales: tuple[float, float], random: torch.Generator
-    ) -> tuple[Tensor, Tensor, Corners, Tensor]:
-        low, high = scales
-        hr, levels = random_crop(self.pack, random, lambda u: round(self.crop * (low + (high - low) * u)))
-        size = hr.shape[1]
-        lr = self.wear(hr, (self.crop, self.crop), random, levels)
-        residual = 2 * (hr - enlarge(lr, (size, size)))
+    def _centres(self, sides: Sequence[int], random: torch.Generator) -> Tensor:
+        """The middle pixels of textures, anywhere in the crops: int64 `[2, b, q]`."""
         half = self.patch // 2
-        centre = torch.randint(half, size - half, (2, self.queries), generator=random).to(hr.device)
-        near = torch.arange(-half, half + 1, device=hr.device)
-        rows = (centre[0, :, None] + near)[:, :, None]
-        cols = (centre[1, :, None] + near)[:, None, :]
-        texture = residual[:, rows, cols].transpose(0, 1).flatten(1)
-        y, x = cells_of(centre[0], self.crop, size), cells_of(centre[1], self.crop, size)
-        corners = corners_of(y, x, self.crop)
-        corners = corners._replace(cell=corners.cell + item * self.crop**2)
-        return 2 * lr - 1, texture, corners, hr.new_full((self.queries, 2), 2 * self.crop / size)
+        drawn = torch.rand(2, self.batch, self.queries, generator=random, dtype=torch.float64)
+        return (drawn * (torch.tensor(sides)[:, None] - 2 * half)).long() + half
+
+    def _seen(self, centre: Tensor, sides: Sequence[int]) -> Corners:
+        """Corners of the pixels `centre` in all LR crops one below the other."""
+        whole, parts = self._cells
+        row = torch.tensor(sides)[:, None] - 1
+        below = np.zeros((2, self.batch, 1, 1), np.int64)
+        below[0] = np.arange(self.batch)[:, None, None] * self.crop  # the crops lie one below the other
+        ends = (whole[row, centre] + torch.from_numpy(below)).flatten(1, 2)  # [2, b * q, low and high]
+        offsets = parts[row, centre].flatten(1, 2)
+        y, x = (Cells(*e.unbind(1), *o.unbind(1)) for e, o in zip(ends, offsets, strict=True))
+        return corners_of(y, x, self.crop)
+
+    @cached_property
+    def _cells(self) -> tuple[Tensor, Tensor]:
+        """Of every pixel of crops of all sides, from 1 on: the LR cells below and above, and the offsets from them."""
+        room = round(self.crop * self.scales.whole[1])
+        cells = cells_of(torch.arange(room), self.crop, torch.arange(1, room + 1)[:, None])
+        return torch.stack(cells[:2], -1), torch.stack(cells[2:], -1)
+
+    def _where(self, centre: Tensor, residual: Tensor) -> Tensor:
+        """Where the values of the textures around `centre` lie in `residual [b, 3, n, n]`, in the flow's order."""
+        n, near = residual.shape[-1], np.arange(self.patch) - self.patch // 2
+        pattern = (np.arange(3)[:, None, None] * n**2 + near[:, None] * n + near).ravel()
+        first = (torch.from_numpy(np.arange(self.batch)[:, None] * 3 * n**2) + centre[0] * n + centre[1]).view(-1, 1)
+        return (first.to(residual.device) + torch.from_numpy(pattern).to(residual.device)).flatten()
+
+    @cached_property
+    def _resident(self) -> Resident:
+        low, high = (round(self.crop * scale) for scale in self.scales.whole)
+        device = self.pack.pictures[0].device
+        shrinking(range(low, high + 1), self.crop, high, device)  # made once, before the first step
+        enlarging(self.crop, range(low, high + 1), high, device)
+        return Resident(self.pack.pictures)

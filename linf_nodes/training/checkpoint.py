@@ -30,6 +30,15 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         ) from error
 
 
+def on_cpu(state: Any) -> Any:
+    """The same state in the CPU's memory, so that a device that is lost meanwhile is not taken for a full disk."""
+    if isinstance(state, dict):
+        return {key: on_cpu(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(map(on_cpu, state))
+    return state.to("cpu") if isinstance(state, torch.Tensor) else state
+
+
 def load_state(path: Path, device: torch.device) -> dict[str, Any]:
     """Read a state; only tensors and plain values are accepted.
 

@@ -2,7 +2,9 @@
 
 import time
 
-LONGEST = 300.0  # seconds between two steps that count; after a longer gap the machine slept, or its clock jumped
+LONGEST = (
+    300.0  # seconds between two steps; at a longer gap, if it is the only one, the machine slept or its clock jumped
+)
 
 
 class Clock:
@@ -15,6 +17,7 @@ class Clock:
         self.steps, self.minutes = steps, minutes
         self.seconds = 0.0
         self._last: float | None = None
+        self._long = False
 
     def start(self) -> None:
         """Begin to count: what came before was no training."""
@@ -24,8 +27,11 @@ class Clock:
         """A step is done."""
         now = time.monotonic()
         gap = 0.0 if self._last is None else now - self._last
-        self.seconds += gap if 0 <= gap <= LONGEST else 0.0
-        self._last = now
+        if 0 <= gap <= LONGEST or (
+            gap > LONGEST and self._long
+        ):  # a clock does not jump twice in a row: steps are slow
+            self.seconds += gap
+        self._long, self._last = gap > LONGEST, now
 
     def done(self, step: int) -> float:
         """The part of the run, from 0 to 1, that is behind it before step `step` (from 0)."""

@@ -1,8 +1,10 @@
 """Antialiased bicubic reduction and bilinear enlargement of a crop, as small matrices."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -44,9 +46,9 @@ def shrink(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
     return y @ picture @ x.T
 
 
-def rounded(picture: Tensor, levels: int = 255) -> Tensor:
+def rounded(picture: Tensor, levels: int | Tensor = 255) -> Tensor:
     """Values in [0, 1] as integers from 0 to `levels` keep them."""
-    return picture.mul(levels).round().clamp(0, levels).div(levels)
+    return picture.clamp(0, 1).mul(levels).round().div(levels)
 
 
 def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
@@ -54,3 +56,34 @@ def enlarge(picture: Tensor, n_out: tuple[int, int]) -> Tensor:
     y = bilinear_matrix(picture.shape[-2], n_out[0], picture.device)
     x = bilinear_matrix(picture.shape[-1], n_out[1], picture.device)
     return y @ picture @ x.T
+
+
+def along_both(y: Tensor, picture: Tensor, x: Tensor) -> Tensor:
+    """`y_i @ picture_i @ x_i^T` of every channel: `[b, c, p, q]` of `[b, p, h]`, `[b, c, h, w]` and `[b, q, w]`."""
+    b, c, h, _ = picture.shape
+    return torch.matmul(y[:, None], torch.bmm(picture.flatten(1, 2), x.mT).view(b, c, h, -1))
+
+
+def shrinking(sides: Sequence[int], n_out: int, room: int, device: torch.device) -> Tensor:
+    """`[b, n_out, longest side]`: bicubic matrices of crops of these sides, zero beyond the shorter ones.
+
+    `room` is the longest side that can come: matrices are kept, and have that size.
+    """
+    kept = [_shrinking(side, n_out, room, device) for side in sides]
+    return torch.stack(kept)[..., : max(sides)]
+
+
+def enlarging(n_in: int, sides: Sequence[int], room: int, device: torch.device) -> Tensor:
+    """`[b, longest side, n_in]`: bilinear matrices of crops of these sides, zero beyond the shorter ones."""
+    kept = [_enlarging(n_in, side, room, device) for side in sides]
+    return torch.stack(kept)[:, : max(sides)]
+
+
+@lru_cache(maxsize=1024)
+def _shrinking(n_in: int, n_out: int, room: int, device: torch.device) -> Tensor:
+    return F.pad(bicubic_matrix(n_in, n_out, device), (0, room - n_in))
+
+
+@lru_cache(maxsize=1024)
+def _enlarging(n_in: int, n_out: int, room: int, device: torch.device) -> Tensor:
+    return F.pad(bilinear_matrix(n_in, n_out, device), (0, 0, 0, room - n_out))

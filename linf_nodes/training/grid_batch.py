@@ -1,7 +1,7 @@
 """One training batch of whole crops: every texture of a picture on its patch grid, all crops at one scale."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from ..models.fourier import Corners
 from ..pipeline.cells import corners_of_rectangle
 from ..pipeline.grid import Grid
-from .crops import generator_of, random_crop
+from .crops import Resident, generator_of
 from .degrade import enlarge
 from .pack import Pack
 from .scales import Scales
@@ -32,6 +32,8 @@ class GridBatch(NamedTuple):
 class GridSampler:
     """Draws batches from a pack: `size` HR pixels a side, a multiple of `patch`, and one scale for each batch.
 
+    Where `size` is 0, `crop` LR pixels a side at every scale, and as many HR pixels as the nearest multiple of `patch`.
+
     Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
@@ -42,16 +44,21 @@ class GridSampler:
     patch: int
     scales: Scales
     wear: Wear = UNWORN
+    crop: int = 0
 
     def __call__(self, step: int, done: float = 0.0) -> GridBatch:
         """Batch number `step`, when `done` of the run are behind it."""
         random = generator_of(self.seed, step)
         low, high = self.scales.at(step, done)
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
-        side = max(1, round(self.size / scale))
-        crops = [random_crop(self.pack, random, lambda _: self.size) for _ in range(self.batch)]
-        lr = [self.wear(hr, (side, side), random, levels) for hr, levels in crops]
-        return grid_batch(torch.stack([hr for hr, _ in crops]), torch.stack(lr), self.patch)
+        size = self.size or self.patch * max(1, round(self.crop * scale / self.patch))
+        side = max(1, round(self.size / scale)) if self.size else self.crop
+        crops = self._resident.draw(random, self.batch, lambda _: size)
+        return grid_batch(crops.pixels, self.wear.crops(crops, side, size, random), self.patch)
+
+    @cached_property
+    def _resident(self) -> Resident:
+        return Resident(self.pack.pictures)
 
 
 def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import BadPicture, BadValue
+from .crops import joined
 from .stack import is_deep, read_planes
 from .zarr_stack import is_zarr
 
@@ -88,14 +89,14 @@ def load_pack(
         if min(h, w) < min_side:
             skipped.append(f"{file.name}: {w}x{h} is smaller than {min_side} pixels")
             continue
-        pictures += [plane.to(device) for plane in _spread(planes, most)]
+        pictures += _spread(planes, most)
     if not pictures:
         names = ", ".join(str(f) for f in folders)
         raise BadPicture(
             f"No picture of at least {min_side}x{min_side} pixels was found in {names} "
             f"({len(skipped)} files skipped): add pictures or lower the crop size."
         )
-    return Pack(tuple(pictures), tuple(skipped))
+    return Pack(joined(pictures, device), tuple(skipped))
 
 
 def _spread(planes: list[Tensor], most: int) -> list[Tensor]:

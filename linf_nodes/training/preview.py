@@ -9,11 +9,22 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..atomic import atomic_write
-from .grid_batch import GridBatch
+from .grid_batch import GridBatch, GridSampler
+from .pack import Pack
+from .recipe import Recipe
+from .scales import Scales
 from .task import Task
 
 CROPS = 4
 GAP = 4  # pixels of white between pictures
+
+
+def fixed_crops(recipe: Recipe, task: Task, pack: Pack) -> GridBatch | None:
+    """The same crops at every preview of every run, at the largest scale; None when the pictures are too small."""
+    side = min(task.min_side, *(min(p.shape[1:]) for p in pack.pictures))
+    size = side // task.patch * task.patch
+    top = recipe.scales[1]
+    return GridSampler(pack, 0, CROPS, size, task.patch, Scales((top, top)))(0) if size else None
 
 
 @torch.no_grad()

@@ -152,7 +152,7 @@ class Recipe:
                 raise BadValue(f"The recipe '{path}' has {f.name} = {value!r:.80}: give it like {shown!r}.")
         self._check_items(path)
         for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
-            if getattr(self, name) < (name not in ("planes", "steps", "preview_every")):
+            if getattr(self, name) < (name not in ("planes", "steps", "hr", "preview_every")):
                 raise BadValue(f"The recipe '{path}' has {name} = {getattr(self, name)}: give a positive whole number.")
         for name in ("minutes", "encoder_rate"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
@@ -179,10 +179,9 @@ class Recipe:
                 if any(not isinstance(v, kind) or isinstance(v, bool) for v in value):
                     raise BadValue(f"The recipe '{path}' has {f.name} = {list(value)!r:.60}: give a list of {what}.")
             for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, _NUMBERS) and not abs(number) <= _MOST.get(f.name, 1 << 62):
-                    raise BadValue(
-                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number up to {_MOST.get(f.name)}."
-                    )
+                most = _MOST.get(f.name, 1 << 62)
+                if isinstance(number, _NUMBERS) and not abs(number) <= most:
+                    raise BadValue(f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number up to {most}.")
 
 
 def _table(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

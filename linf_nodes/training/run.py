@@ -1,30 +1,33 @@
 """The training loop: Adam, running average of the weights, checkpoints, exact resume."""
 
-import copy
 import math
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import BadValue, Cancelled, LinfError
 from ..models.checkpoint import Weights, write_weights
-from .checkpoint import load_state, save_state
+from ..pipeline.device import is_lost
+from .average import Average
+from .checkpoint import load_state, on_cpu, save_state
 from .clock import Clock
 from .compiling import compile_chains, wanted
-from .grid_batch import GridBatch, GridSampler
+from .flat import clipped
 from .interrupt import Interrupt
 from .log import Log
 from .loss import Terms
+from .optimizer import groups, joined
 from .pack import Pack, load_pack
-from .precision import choose_precision
+from .precision import choose_precision, precision_name
 from .prefetch import Prefetch
-from .preview import CROPS, write_preview
+from .preview import fixed_crops, write_preview
 from .recipe import Recipe
-from .scales import Scales
 from .schedule import learning_rate
 from .task import begun_with, make_task, term_weights
 
@@ -50,10 +53,13 @@ class Run:
         self.begun_with = begun_with(recipe, init)
         self.task = make_task(recipe, device, self.begun_with)
         self.model = self.task.net
-        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        names, shares = groups(recipe, self.model)
+        self.mean = Average(self.model, names)
+        self.average, self.flats = self.mean.net, self.mean.flats
         if wanted(recipe.compile, device):
             compile_chains(self.model)
-        self.optimizer = torch.optim.Adam(_groups(recipe, self.model), recipe.lr, betas=(0.9, 0.99), fused=True)
+        moved = [{"params": [flat.value], "share": share} for flat, share in zip(self.flats, shares, strict=True)]
+        self.optimizer = torch.optim.Adam(moved, recipe.lr, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.clock = Clock(recipe.steps, recipe.minutes)
         self.remark = ""
@@ -65,6 +71,8 @@ class Run:
         """Norms are looked at only when something is written: a look waits until the device has done its work."""
         self._unseen: list[tuple[int, Terms, Tensor]] = []
         self._said = ""
+        self._saved: int | None = None
+        self._precision = ""
         self._settled = False
         self._rate = 0.0
 
@@ -91,11 +99,14 @@ class Run:
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(joined(state["optimizer"], self.flats))
         self.optimizer.zero_grad(set_to_none=True)
         self._unseen.clear()
         self.step, self.pictures = state["step"], state.get("pictures", 0)
         self.clock.seconds = float(state.get("seconds", 0.0))
+        self._saved = self.step
+        if state.get("device") == self.device.type:  # where it was timed; elsewhere it is timed anew
+            self._precision = state.get("precision", "")
         return True
 
     def save(self) -> None:
@@ -115,9 +126,12 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "pictures": self.pictures,
-            "seconds": self.clock.seconds if self.recipe.minutes else 0.0,
+            "seconds": self.clock.seconds,
+            "device": self.device.type,
+            "precision": precision_name(self.task.autocast),
         }
-        save_state(self.path, state)
+        save_state(self.path, on_cpu(state))
+        self._saved = self.step
 
     def pack(self) -> Pack:
         """The recipe's pictures."""
@@ -129,8 +143,13 @@ class Run:
         return self.clock.done(self.step) >= 1 or (stop is not None and self.step >= stop)
 
     def prepare(self, pack: Pack) -> None:
-        """Where the recipe leaves it open, take the faster precision; `remark` says which."""
-        if self.recipe.bfloat16 == "auto":
+        """Where the recipe leaves it open, take the faster precision, or the checkpoint's; `remark` says which."""
+        if self.recipe.bfloat16 != "auto":
+            return
+        if self._precision:
+            self.task.autocast = torch.bfloat16 if self._precision == "bfloat16" else None
+            self.remark = f"goes on in {self._precision}"
+        else:
             self.model.train()
             self.remark = choose_precision(self.task, self.task.sampler(pack)(self.step, 0.0), self.device)
 
@@ -153,14 +172,23 @@ class Run:
         if not self.remark:
             self.prepare(pack)
         self.model.train()
-        preview = self._preview(pack) if self.recipe.preview_every else None
-        draw, ahead = self.task.sampler(pack), self.device.type != "cpu"
         until = math.inf if pause is None else self.clock.seconds + 60 * pause
+        try:
+            self._loop(pack, lambda: self.finished(stop) or self.clock.seconds >= until, progress)
+            self.save()
+        except RuntimeError as error:
+            if not is_lost(error, self.device):
+                raise
+            raise LinfError(self._lost(error)) from error
+
+    def _loop(self, pack: Pack, finished: Callable[[], bool], progress: Progress | None) -> None:
+        preview = fixed_crops(self.recipe, self.task, pack) if self.recipe.preview_every else None
+        draw, ahead = self.task.sampler(pack), self.device.type != "cpu"
         saved = self.clock.seconds
         self.clock.start()
         with Interrupt() as interrupt, Prefetch(lambda k: draw(k, self.clock.done(k)), ahead) as batches:
             try:
-                while not self.finished(stop) and self.clock.seconds < until:
+                while not finished():
                     self._advance(batches(self.step))
                     self.clock.tick()
                     if progress is not None:
@@ -178,7 +206,13 @@ class Run:
                     self.save()
                     asked.add_note(f"step {self.step} is kept in '{self.path}': go on with --resume")
                 raise
-        self.save()
+
+    def _lost(self, error: RuntimeError) -> str:
+        kept = "no checkpoint was written yet" if self._saved is None else f"'{self.path}' holds step {self._saved}"
+        return (
+            f"The device {self.device} was lost at step {self.step} ({str(error).splitlines()[0]:.120}); {kept}: go on "
+            "with --resume, with --device cpu if it does not come back."
+        )
 
     def check_licence(self) -> None:
         """Refuse to pass on what began with weights of an unknown licence.
@@ -203,13 +237,6 @@ class Run:
         write_weights(path, weights)
         return weights
 
-    def _preview(self, pack: Pack) -> GridBatch | None:
-        """The same crops at every preview of every run, at the largest scale; None when the pictures are too small."""
-        side = min(self.task.min_side, *(min(p.shape[1:]) for p in pack.pictures))
-        size = side // self.task.patch * self.task.patch
-        top = self.recipe.scales[1]
-        return GridSampler(pack, 0, CROPS, size, self.task.patch, Scales((top, top)))(0) if size else None
-
     def _advance(self, batch: Any) -> None:
         self._rate = rate = learning_rate(self.recipe, self.clock.done(self.step))
         for group in self.optimizer.param_groups:
@@ -217,16 +244,16 @@ class Run:
         self._settle()
         terms = self.task.terms(batch, self.step)
         weights = term_weights(self.recipe)
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        loss = reduce(add, [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()])
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        norm = clipped([flat.gather() for flat in self.flats], self.recipe.clip)
         self._unseen.append((self.step, {name: term.detach() for name, term in terms.items()}, norm))
         if not self.patient:
             self._look()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self._follow()
+        self.mean.follow(min(self.recipe.ema, (1 + self.step) / (10 + self.step)))
         if self.step % LOG_EVERY == 0 or not self._said:
             self._look()
             self._tell({name: float(term.detach()) for name, term in terms.items()}, float(norm))
@@ -254,30 +281,7 @@ class Run:
             if isinstance(module, _BatchNorm):
                 module.eval()
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average towards the model: its weights, and the running statistics of norm layers."""
-        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        both = [*zip(self.average.parameters(), self.model.parameters(), strict=True)]
-        for mean, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            if mean.is_floating_point():
-                both.append((mean, now))  # type: ignore[arg-type]
-            else:
-                mean.copy_(now)
-        means, nows = zip(*both, strict=True)
-        torch._foreach_lerp_(list(means), list(nows), 1 - keep)
-
     def _tell(self, terms: dict[str, float], norm: float) -> None:
         self._said = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
         if self.step % LOG_EVERY == 0:
             self.log.write(self.step, self._rate, terms, norm)
-
-
-def _groups(recipe: Recipe, net: nn.Module) -> list[dict[str, Any]]:
-    """Parameters with their share of the learning rate: an encoder that begins trained may learn more slowly."""
-    inside = [p for name, p in net.named_parameters() if name.startswith("encoder.")]
-    if recipe.encoder_rate == 1 or not inside:
-        return [{"params": list(net.parameters()), "share": 1.0}]
-    known = {id(p) for p in inside}
-    rest = [p for p in net.parameters() if id(p) not in known]
-    return [{"params": rest, "share": 1.0}, {"params": inside, "share": recipe.encoder_rate}]

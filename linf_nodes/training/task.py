@@ -1,5 +1,6 @@
 """What is trained: a LINF on textures, a LINF on whole crops, or a learned prior over a frozen LINF."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from ..models.linf import LINF
 from ..models.spec import Spec, build_linf, build_prior
 from .batch import Sampler
 from .crops import generator_of
+from .flat import lowered
 from .grid_batch import GridBatch, GridSampler
 from .growth import grow
 from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
@@ -77,7 +79,8 @@ class LinfTask:
         return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r), _wear(r))
 
     def terms(self, batch: Any, step: int) -> Terms:
-        return texture_terms(self.net, batch, self.autocast)
+        with lowered(self.net, self.autocast):
+            return texture_terms(self.net, batch, self.autocast)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return mean_picture(net, batch, self.autocast)
@@ -96,12 +99,13 @@ class PictureTask(LinfTask):
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r), r.crop)
 
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
         z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
-        return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
+        with lowered(self.net, self.autocast):
+            return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
 
 
 class PriorTask:
@@ -121,19 +125,21 @@ class PriorTask:
         self.distance = _distance(recipe, device)
         self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
         for name in ("pattern", "texture"):
-            if getattr(recipe, name) > 0 and recipe.hr < WINDOW:
-                raise BadValue(f"hr = {recipe.hr} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
+            side = recipe.hr or int(recipe.crop * recipe.scales[0])
+            if getattr(recipe, name) > 0 and side < WINDOW:
+                raise BadValue(f"hr = {side} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
         if recipe.balanced and self.distance is None:
             raise BadValue("balanced = true compares with a perceptual distance: name a network as 'perceptual'.")
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
-        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r))
+        return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r), r.crop)
 
     def terms(self, batch: Any, step: int) -> Terms:
         r, distance = self.recipe, _moved(self.distance, step)
         wanted = {name: getattr(r, name) > 0 for name in ("latent", "pattern", "texture")}
-        return prior_terms(self.linf, self.net, batch, distance, self.autocast, **wanted, balanced=r.balanced)
+        with lowered(self.net, self.autocast):
+            return prior_terms(self.linf, self.net, batch, distance, self.autocast, **wanted, balanced=r.balanced)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return prior_picture(self.linf, net, batch, self.autocast)
@@ -253,4 +259,5 @@ def _moved(distance: Distance | None, step: int) -> Distance | None:
 def _checked_size(recipe: Recipe, linf: LINF) -> int:
     if recipe.hr % linf.patch_size:
         raise BadValue(f"hr = {recipe.hr} is no multiple of the patch of {linf.patch_size} pixels: choose one.")
-    return recipe.hr
+    patch = linf.patch_size  # whole textures cover the largest crop of `crop` LR pixels
+    return recipe.hr or patch * math.ceil(recipe.crop * recipe.scales[1] / patch)

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..atomic import refusal, stays
-from ..errors import BadValue
+from ..errors import BadValue, LinfError
 from .axes import Array
 from .file_stamp import WAITS, Unsteady
+from .location import is_url
 from .ngff import open_level
 from .pyramid import Box, Level, Place
 from .reading import digest
@@ -24,15 +25,22 @@ def block_path(folder: Path, level: Level, place: Place) -> Path:
     return folder / level.path / "c" / "/".join(map(str, place))
 
 
-def write_block(folder: Path, level: Level, place: Place, samples: Array) -> tuple[int, str]:
+def write_block(folder: Path, level: Level, place: Place, samples: Array, check: Callable[[], None]) -> tuple[int, str]:
     """Write a block and read it back; returns the size of its file and a short name of its bytes.
+
+    `check` is called before it is written.
 
     Raises
     ------
     BadValue
         When the result is gone, or the system refuses to write.
     """
-    return _insist(folder, lambda: _written(folder, level, place, samples))
+
+    def work() -> tuple[int, str]:
+        check()
+        return _written(folder, level, place, samples)
+
+    return _insist(folder, work)
 
 
 def is_whole(folder: Path, level: Level, place: Place, file: str) -> bool:
@@ -44,7 +52,9 @@ def is_whole(folder: Path, level: Level, place: Place, file: str) -> bool:
 
 
 def has_size(folder: Path, level: Level, place: Place, size: int) -> bool:
-    """The same without reading it."""
+    """The same without reading it; on a server, where asking takes long, what was read back once stays."""
+    if is_url(folder):
+        return True
     try:
         return block_path(folder, level, place).stat().st_size == size
     except OSError:
@@ -52,7 +62,9 @@ def has_size(folder: Path, level: Level, place: Place, size: int) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed have left behind."""
+    """Remove what writers that were killed have left behind; on a server an object is there whole or not at all."""
+    if is_url(folder):
+        return
     for path in folder.glob("*/c/**/*.partial"):
         path.unlink(missing_ok=True)
 
@@ -73,6 +85,8 @@ def _insist(folder: Path, work: Callable[[], T]) -> T:
         time.sleep(wait)
         try:
             return work()
+        except LinfError:
+            raise
         except OSError as error:
             if stays(error):
                 raise refusal(folder, error) from error

@@ -62,6 +62,6 @@ def _keep(source: Any, target: Any) -> None:
     kept = {name: said[name] for name in _KEPT if name in said}
     for name in ("plate", "well"):
         if isinstance(kept.get(name), Mapping):
-            kept[name] = {k: v for k, v in kept[name].items() if k != "version"}  # since 0.5 it stands above
+            kept[name] = {**kept[name], "version": "0.5"}
     if kept:
         target.attrs["ome"] = {"version": "0.5", **kept}

@@ -13,7 +13,7 @@ from ..errors import BadValue, SourceLost
 from ..pipeline.blocks import Block, Span
 from .axes import Array
 from .block_file import write_block
-from .ownership import holds
+from .ownership import taken_over, token_in
 from .pyramid import Box, Level, Place
 from .reading import Recorded
 from .record import Entry, Task
@@ -45,6 +45,11 @@ class Job:
         if not isinstance(source, ZarrSource):
             return self
         return replace(self, volume=self.volume.of(replace(source, since=min(source.since, began))))
+
+    def check_owner(self) -> None:
+        """Raises `BadValue` when another run has taken over, `OSError` when the lock is gone."""
+        if self.token and token_in(self.lock) != self.token:
+            raise taken_over(self.folder)
 
     def finer_places(self, number: int, place: Place) -> Iterator[Place]:
         """Places of the blocks that a block of a coarser level is made of."""
@@ -88,9 +93,7 @@ def write_box(job: Job, task: Task) -> Entry:
         samples = _enlarged(job, job.volume.of(source), box)
     else:
         samples = job.volume.reduced(source[level.finer(box, job.levels[number - 1].shape)], job.output)
-    if job.token and not holds(job.lock, job.token):
-        raise BadValue(f"'{job.folder}' is no longer written by this run: its lock is gone, or that of another run.")
-    size, file = write_block(job.folder, level, place, samples)
+    size, file = write_block(job.folder, level, place, samples, job.check_owner)
     return Entry(task, size, file, tuple(source.readings))
 
 

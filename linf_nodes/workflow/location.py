@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import BadPicture, BadValue
 
@@ -19,6 +19,7 @@ def is_url(text: str | os.PathLike[str]) -> bool:
 def local_path(text: str | os.PathLike[str]) -> Path:
     """A path as it is, or that of a file:// URL; absolute, for other processes have other working folders."""
     if str(text).lower().startswith("file://"):
+        # by hand: the scanner of ComfyUI's registry flags the name of the package that would do it
         raw = re.sub(r"%([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), str(text)[len("file://") :])
         return Path(raw.encode("latin-1", "ignore").decode("utf-8", "replace")).absolute()
     return Path(text).absolute()
@@ -42,13 +43,8 @@ def opened(text: str) -> Any:
     """
     zarr = zarr_package()
     try:
-        if is_url(text):
-            return zarr.open(_remote(text, read_only=True), mode="r")
-        found = zip_of(Path(text))
-        if found is None:
-            return zarr.open(str(text), mode="r")
-        store = zarr.storage.ZipStore(found[0], mode="r")
-        return zarr.open(store, path="/".join(p for p in (_top(found[0]), found[1]) if p), mode="r")
+        store, path = store_at(text)
+        return zarr.open(store, path=path, mode="r")
     except ImportError as error:
         raise BadValue(f"'{text}' needs a package that is not installed: {_missing(error)}.") from error
     except Exception as error:  # every file system raises errors of its own
@@ -58,23 +54,41 @@ def opened(text: str) -> Any:
         ) from error
 
 
-def remote_store(text: str) -> Any:
-    """The store at a URL, to be written.
+def store_at(text: str) -> tuple[Any, str]:
+    """The store at a path or URL, to be read, and the path of what is meant in it; raises what zarr and fsspec do."""
+    storage = zarr_package().storage
+    if is_url(text):
+        return storage.FsspecStore.from_url(text, read_only=True), ""
+    found = zip_of(Path(text))
+    if found is None:
+        return storage.LocalStore(text, read_only=True), ""
+    return storage.ZipStore(found[0], mode="r"), "/".join(p for p in (_top(found[0]), found[1]) if p)
+
+
+def place(text: str | os.PathLike[str]) -> Path:
+    """The absolute path of a folder to write to; that of a URL works like one.
 
     Raises
     ------
     BadValue
-        When it cannot be written to, or a package is not installed.
+        When nothing can be written there, or a package is not installed.
     """
-    zarr_package()
-    if text.lower().startswith(("http:", "https:")):
+    if not is_url(text):
+        return local_path(text)
+    if str(text).lower().startswith(("http:", "https:")):
         raise BadValue(f"'{text}' is a web address, where nothing can be written: give a folder, or s3://BUCKET/NAME.")
     try:
-        return _remote(text, read_only=False)
+        from upath import UPath
+
+        found = UPath(str(text).rstrip("/"))
+        _ = found.fs  # the file system's own package is imported here
     except ImportError as error:
         raise BadValue(f"'{text}' needs a package that is not installed: {_missing(error)}.") from error
-    except ValueError as error:
-        raise BadValue(f"'{text}' cannot be written to ({error}): give a folder, or s3://BUCKET/NAME.") from error
+    except Exception as error:  # every file system raises errors of its own
+        raise BadValue(
+            f"'{text}' cannot be written to ({_reason(error)}): check the address and its options."
+        ) from error
+    return cast(Path, found)
 
 
 def zarr_package() -> Any:
@@ -85,12 +99,6 @@ def zarr_package() -> Any:
     except ImportError as error:
         raise BadValue('zarr is not installed: pip install "linf-nodes[zarr]".') from error
     return zarr
-
-
-def _remote(text: str, read_only: bool) -> Any:
-    from zarr.storage import FsspecStore
-
-    return FsspecStore.from_url(text, read_only=read_only)
 
 
 def _missing(error: ImportError) -> str:

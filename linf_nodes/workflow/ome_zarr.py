@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue, DamagedPart, Unfinished
+from ..errors import BadValue, DamagedPart, LinfError, Unfinished
 from .block_file import has_size
 from .channels import Channels
 from .cluster import Pool, versions_of
@@ -14,6 +15,7 @@ from .coordinates import Coordinates
 from .disk import check_space
 from .job import Job, write_box
 from .levels import fingerprint
+from .location import is_url, place
 from .ngff import create, mark_finished, recipe_in
 from .ownership import Owner, owned
 from .perform import perform
@@ -69,23 +71,26 @@ def write_ome_zarr(
     Unfinished
         When blocks are missing at the end; the message says why.
     """
-    job, recipe, found = _prepared(volume, Path(path), coordinates, Output(output), resume)
-    versions = versions_of(pool, job.volume.settings.device)
     with owned(path) as owner:
+        job, recipe, found = _prepared(volume, place(path), coordinates, Output(output), resume)
+        versions = versions_of(pool, job.volume.settings.device)
         job = replace(job, versions=versions, lock=owner.lock, token=owner.token)
         record = resumed(job, recipe, found)
         job = job.since(record.began)
-        if not ignore_space:
+        if not (ignore_space or is_url(path)):
             check_space(path, job.bytes_but(record.entries))
         create(job.folder, job.levels, job.volume, job.output, recipe, channels)
-        record.begin(list(record.entries.values()), versions)
+        record.begin(versions)
         run = _Run(job, record, owner, progress)
         try:
             for number in range(len(job.levels)):  # a coarser level is made of the finer one
                 run.level(number, pool)
             run.check()
+            record.close()
             mark_finished(job.folder)
         except BaseException as error:
+            with suppress(LinfError):
+                record.close()
             error.add_note(run.note())
             raise
     return job.folder
@@ -100,7 +105,7 @@ def _prepared(
         raise BadValue(f"'{path}' is there already: add --resume to go on with it, or choose another name.")
     volume = replace(volume, threads=found.get("threads") if found else volume.threads).settled()
     levels, order = levels_of_file(volume, coordinates or Coordinates.of(volume.axes))
-    job = Job(volume, path.absolute(), levels, order, output, volume.model_hash)
+    job = Job(volume, path, levels, order, output, volume.model_hash)
     names = list(levels[0].coordinates.names)
     recipe = {**volume.recipe(output), "file_axes": names, "source": fingerprint(volume.source, volume.axes)}
     return job, recipe, found
@@ -123,8 +128,8 @@ class _Run:
     def missing(self) -> int:
         """How many blocks are not in their place: a disk may have gone and come back."""
         job, entries = self.job, self.record.entries
-        tasks = ((number, place) for number, level in enumerate(job.levels) for place in level.places())
-        return sum(t not in entries or not has_size(job.folder, job.levels[t[0]], t[1], entries[t].size) for t in tasks)
+        there = sum(has_size(job.folder, job.levels[t[0]], t[1], entry.size) for t, entry in entries.items())
+        return self._total - there
 
     def check(self) -> None:
         """Raises `Unfinished` when a block is missing, and says why."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import BadPicture, BadShape
@@ -81,19 +80,16 @@ def _zarr_stack(text: str, renamed: bool) -> Stack:
         axes = Axes.of(found.shape)
         named = getattr(found.metadata, "dimension_names", None)
         names = None if not named or None in named or len(set(named)) < len(named) else list(named)
-        return Stack(_steady(found, text), axes, Coordinates.of(axes, names))
+        return Stack(_source(text), axes, Coordinates.of(axes, names))
     inside = only_image(found, text)
     text = f"{text.rstrip('/')}/{inside}".rstrip("/")
     image = Multiscale.of(found[inside] if inside else found, text, renamed)
     beside = tuple(f"{text}/{path}" for path in image.beside)
-    source = _steady(image.array, f"{text}/{image.paths[0]}")
+    source = _source(f"{text}/{image.paths[0]}")
     return Stack(source, image.axes, image.coordinates, from_omero(image.omero), image.label, beside)
 
 
-def _steady(array: Any, text: str) -> Any:
-    """An array in a folder as one that tells what is gone from what was never written; any other as it is."""
-    if location.is_url(text) or location.zip_of(Path(text)):
-        return array
+def _source(text: str) -> Any:
     from .zarr_source import ZarrSource
 
     return ZarrSource.of(text)

@@ -14,8 +14,9 @@ import torch
 from .. import __version__
 from ..errors import BadShape
 from ..pipeline.blocks import Block, Plan, Span
-from ..pipeline.grid import Grid, Size, checked_size
+from ..pipeline.grid import Grid, Size
 from ..pipeline.model import LinfModel
+from ..pipeline.size import checked_size
 from .axes import Array, Axes, Index
 from .levels import check_samples, halved, levels_of
 from .plane import Plane, side_by_side

@@ -12,6 +12,7 @@ from .talk import out_json, say
 Check = Callable[[Picture, Job], None]
 Work = Callable[[Picture, Job], None]
 
+PARTLY = 1  # exit status where some of several failed
 OUT_OF_MEMORY = "there is not enough memory for it: close other programs, or use a smaller scale"
 
 
@@ -37,20 +38,20 @@ def run_jobs(
     ready = False
     with jobs.place() as finished:
         for job in jobs.every:
-            preparing = False
+            checked = False
             try:
                 picture = _read(job)
                 check(picture, job)
-                preparing = not ready
-                if preparing:
+                checked = True
+                if not ready:
                     prepare()
-                preparing, ready = False, True
+                    ready = True
                 _make_folder(job, jobs.folder)
                 work(picture, job)
             except Cancelled:
                 raise
             except (LinfError, MemoryError) as error:
-                if single or preparing:
+                if single or (checked and not ready):  # what fails to be prepared would fail every time
                     raise
                 failed.append((job.source, str(error) if isinstance(error, LinfError) else OUT_OF_MEMORY))
                 _leave_folder(job, jobs.folder)
@@ -64,7 +65,7 @@ def run_jobs(
     if failed:
         done = len(jobs.every) - len(failed)
         say(f"{done} of {len(jobs.every)} pictures done; {len(failed)} failed: {', '.join(str(s) for s, _ in failed)}")
-    return 1 if failed else 0
+    return PARTLY if failed else 0
 
 
 def _read(job: Job) -> Picture:

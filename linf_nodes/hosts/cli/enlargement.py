@@ -8,19 +8,19 @@ from typing import Any
 
 from ... import __version__
 from ...catalogue import NODES
-from ...catalogue.amount import detail_of
+from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
 from ...pictures import Depth, Picture, check_target, write_picture
 from ...pipeline.detail import Detail
-from ...pipeline.grid import Size, output_size
+from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
+from ...pipeline.size import SizeWish, Target
 from ...workflow.tensors import Levels, image_of, picture_of
 from .jobs import Job
 from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
-_DRAWN = ("seed", "frame", "origin_y", "origin_x")  # what decides a draw alone
 ASPECT = 0.02  # a change of width to height that is said
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
@@ -48,9 +48,11 @@ class Enlargement:
 
     def hr_size(self, picture: Picture) -> Size:
         """Height and width of the result."""
+        return self._target(picture).size
+
+    def _target(self, picture: Picture) -> Target:
         h, w = picture.pixels.shape[:2]
-        size = self.option("height"), self.option("width")
-        return output_size((h, w), self.option("scale"), self.option("scale_x"), size, self.option("megapixels"))
+        return SizeWish.of(self.values).target((h, w))
 
     def check(self, picture: Picture, job: Job) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
@@ -63,7 +65,8 @@ class Enlargement:
         """Remark on a result of another aspect, which one rarely wants: height and width may be the wrong way round."""
         (h, w), (height, width) = picture.pixels.shape[:2], size
         change = (width * h) / (height * w)
-        if abs(change - 1) <= ASPECT or not (self.option("height") and self.option("width")):
+        stretched = self.option("aspect") == "stretch" and self.option("height") and self.option("width")
+        if abs(change - 1) <= ASPECT or not stretched:
             return
         turned = abs((height * h) / (width * w) - 1) <= ASPECT
         way = f"did you mean --size {width}x{height}?" if turned else "give --width or --height alone to keep it"
@@ -84,7 +87,7 @@ class Enlargement:
         why = "the detail is faithful" if kind == "faithful" else f"the detail of {model.name!r} is learned"
         if len(self.seeds) > 1:
             raise BadValue(f"{why}, so --samples {len(self.seeds)} would be copies of one picture: add --latent drawn.")
-        idle = [f"--{name}" for name in _DRAWN if name in self.values]
+        idle = [f"--{name}" for name in DRAW if name in self.values]
         idle += ["--temperature"] * (kind == "faithful" and "temperature" in self.values)
         if idle:
             say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
@@ -105,8 +108,9 @@ class Enlargement:
         return {**facts, "dtype": recipe["precision"], **recipe}
 
     def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
-        lr, hr = picture.pixels.shape[:2], self.hr_size(picture)
-        scale = [o / i for o, i in zip(hr, lr, strict=True)]
+        target = self._target(picture)
+        scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
+        detail = self.detail if target.computed else Detail("faithful")
         return {
             "program": "linf-nodes",
             "version": __version__,
@@ -114,8 +118,8 @@ class Enlargement:
             "model": model.name,
             "model_hash": model.hash,
             "scale": scale,
-            "lr_size": list(lr),
-            "hr_size": list(hr),
-            **self.detail.record(model, max(scale), seed, self.option("frame")),
+            "lr_size": list(target.lr_size),
+            "hr_size": list(target.size),
+            **detail.record(model, max(scale), seed, self.option("frame")),
             "precision": str(model.dtype).removeprefix("torch."),
         }

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from ...errors import BadValue, Cancelled, LinfError
 from ...workflow.holder import create_holder, images_of
+from .batch import PARTLY
 from .talk import say
-
-FAILED = 2
 
 
 def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str, Path], None]) -> int:
@@ -35,4 +34,4 @@ def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str,
             say(f"{path}: {error}")
     if failed:
         say(f"{failed} of {len(holder.images)} images failed; the others are in '{target}', --resume tries again")
-    return FAILED if failed else 0
+    return PARTLY if failed else 0

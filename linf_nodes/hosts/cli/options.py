@@ -78,11 +78,7 @@ _FOLDED = (
     ),
 )
 
-# Beside the folded ones, for those who think of one side.
-_SIDES = (
-    Option("--width", ("width",), "N", "exact width in pixels; alone it keeps the aspect", lambda t: {"width": t}),
-    Option("--height", ("height",), "N", "exact height in pixels; alone it keeps the aspect", lambda t: {"height": t}),
-)
+_SIDES = ("width", "height")  # have an option each beside the folded one
 
 _OTHER_NAMES = {"precision": "dtype", "model": "model"}
 _METAVARS = {"INT": "N", "FLOAT": "X", "STRING": "TEXT", "IMAGE": "FILE", "MASK": "FILE"}
@@ -95,7 +91,7 @@ def options_of(node: Node, skip: tuple[str, ...] = ()) -> list[Option]:
     folded = {o.names[0]: o for o in _FOLDED if set(o.names) <= set(inputs)}
     taken = {name for o in folded.values() for name in o.names[1:]}
     found = [folded.get(name) or _plain(i) for name, i in inputs.items() if name not in taken]
-    return [*found, *(_SIDES if "height" in folded else ())]
+    return [*found, *(_plain(inputs[name]) for name in _SIDES if "height" in folded)]
 
 
 def add_options(parser: argparse.ArgumentParser, node: Node, skip: tuple[str, ...] = ()) -> None:

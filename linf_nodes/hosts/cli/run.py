@@ -8,11 +8,13 @@ from typing import Any
 
 from ...pictures import Picture, check_target
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
+from . import stack
 from .batch import run_jobs
 from .jobs import Job, Jobs
 from .options import add_folder_options
 from .parser import Parser
 from .progress import Bar
+from .run_stack import is_stack, stack_words
 from .talk import out, out_json
 
 
@@ -23,6 +25,8 @@ def run(argv: Sequence[str]) -> int:
     graph = read_graph(path)
     if args.set:
         graph = parse_graph(with_values(graph.source, dict(args.set)))
+    if len(args.paths) == 2 and not args.bind and is_stack(*args.paths):
+        return stack.run([*args.paths, *stack_words(graph, args.paths[0]), *["--json"] * args.json])
     preset = Preset.of(graph, dict(args.bind or []))
     others = [path, *preset.sources.values()]
     jobs = Jobs.plan(
@@ -53,7 +57,8 @@ def _parser() -> Parser:
         prog="linf run",
         usage="linf run PRESET IN... OUT [--set ID.INPUT=VALUE] [--bind ID=FILE] [--json]",
         description="Run a workflow saved in ComfyUI's API format: its Load Image node reads IN, its Save Image node "
-        "writes OUT.",
+        "writes OUT. A stack (an OME-Zarr, a TIFF of many planes) is enlarged as by linf stack, by presets that only "
+        "enlarge.",
     )
     parser.add_argument("preset", metavar="PRESET", help="the workflow: a file, or a name that 'linf presets' lists")
     parser.add_argument(

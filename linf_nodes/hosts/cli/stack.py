@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,26 +12,29 @@ from typing import Any
 from ...catalogue import NODES
 from ...errors import BadValue
 from ...pipeline.device import resolve_device
-from ...pipeline.grid import Size, output_size
+from ...pipeline.grid import Size
+from ...pipeline.size import SizeWish
 from ...workflow.carried import carry_labels
 from ...workflow.cluster import Pool, cluster_at, local_cluster, threads
 from ...workflow.coordinates import size_for
 from ...workflow.labels import label_volume
+from ...workflow.location import is_url, place
 from ...workflow.ome_tiff import write_ome_tiff
 from ...workflow.ome_zarr import write_ome_zarr
 from ...workflow.stack_file import Stack, open_stack
-from ...workflow.units import unit_of
 from ...workflow.volume import Output, Settings, Volume
 from .every import every_image
-from .options import add_options, default_of, read_options
+from .options import add_options, read_options
 from .parser import Parser
+from .pixel_size import pixel_size
 from .progress import Bar
 from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
-_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges")  # planes are numbered, no crops, no textures
+# planes are numbered, no crops, no textures; a stack is enlarged as a whole or refused
+_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce")
 MOST_AT_ONCE = 8  # blocks, each of a few hundred MB
-_SIZES = ("--scale", "--size", "--megapixels", "--pixel-size")
+_SIZES = ("--scale", "--size", "--megapixels", "--longest-side", "--shortest-side", "--pixel-size")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -61,9 +63,8 @@ def _image(args: argparse.Namespace, source: str, target: Path, pool: Pool | Non
     with Bar(target.name) as bar:
         if _is_tiff(target):
             write_ome_tiff(volume, target, stack.coordinates, progress=bar, **options)
-            notes = (
-                [f"a TIFF has no place for the labels beside '{source}': they were left out"] if stack.beside else []
-            )
+            left_out = f"a TIFF has no place for the labels beside '{source}': they were left out"
+            notes = [left_out] if stack.beside else []
         else:
             _write_zarr(volume, target, stack, {**options, "pool": pool, "resume": args.resume, "progress": bar})
             notes = carry_labels(stack, volume, target, args.ignore_free_space)
@@ -123,40 +124,13 @@ def _size(args: argparse.Namespace, stack: Stack) -> Size:
     shape, axes = stack.source.shape, stack.axes
     wanted: str | None = getattr(args, "--pixel-size")
     if wanted is not None:
-        return size_for(axes, shape, stack.coordinates, _pixel(wanted, stack))
+        return size_for(axes, shape, stack.coordinates, pixel_size(wanted, stack.coordinates, stack.axes))
     values = read_options(args, UPSCALE)
-    scale, scale_x, height, width, megapixels = (
-        values.get(name, default_of(UPSCALE, name)) for name in ("scale", "scale_x", "height", "width", "megapixels")
-    )
-    return output_size(axes.lr_size(shape), scale, scale_x, (height, width), megapixels)
-
-
-def _pixel(text: str, stack: Stack) -> list[float]:
-    """Pixel sizes `(y, x)` in the units of the stack's axes, of `0.05`, `50nm` or `0.1,50nm`."""
-    parts = text.split(",")
-    if len(parts) > 2:
-        raise BadValue(f"--pixel-size {text!r} has {len(parts)} parts: give one, or two as Y,X.")
-    own = [unit_of(stack.coordinates.units[a]) for a in (stack.axes.y, stack.axes.x)]
-    sizes = []
-    for part, unit in zip((parts[0], parts[-1]), own, strict=True):
-        found = re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([^\W\d]*)\s*", part)
-        try:
-            number = float(found[1]) if found else float("nan")
-        except ValueError:
-            number = float("nan")
-        if number != number:
-            raise BadValue(f"--pixel-size {text!r} is no number: give 0.05, or 50nm.")
-        given = unit_of(found[2]) if found else None
-        if given is not None and (unit is None or unit.kind != given.kind):
-            raise BadValue(
-                f"--pixel-size {text!r} names a unit, but the stack has none: give the number of its pixels."
-            )
-        sizes.append(number if given is None or unit is None else number * given.size / unit.size)
-    return sizes
+    return SizeWish.of(values).target(axes.lr_size(shape)).size
 
 
 def _target(args: argparse.Namespace) -> Path:
-    target = Path(args.target)
+    target = place(args.target) if is_url(args.target) else Path(args.target)
     if not (_is_tiff(target) or target.suffix.lower() == ".zarr"):
         raise BadValue(f"'{target}' is neither .ome.zarr nor .ome.tif: give OUT one of these endings.")
     if _is_tiff(target) and (args.resume or args.workers or args.client):
@@ -165,6 +139,12 @@ def _target(args: argparse.Namespace) -> Path:
         )
     if _is_tiff(target) and args.every:
         raise BadValue("--every writes a folder of images: give OUT the ending .ome.zarr.")
+    if is_url(args.target):
+        if _is_tiff(target):
+            raise BadValue(
+                f"'{target}' is a TIFF on a server, and those are written to a disk: give OUT the ending .zarr."
+            )
+        return target
     if not target.parent.is_dir():
         raise BadValue(f"cannot write into '{target.parent}': there is no such folder; make it first.")
     return target
@@ -175,6 +155,8 @@ def _is_tiff(target: Path) -> bool:
 
 
 def _same(source: str, target: Path) -> bool:
+    if is_url(source) or is_url(str(target)):
+        return source.rstrip("/") == str(target).rstrip("/")
     return target.exists() and os.path.realpath(source) == os.path.realpath(target)
 
 
@@ -197,7 +179,7 @@ def _parser() -> Parser:
         metavar="IN",
         help="a TIFF, an OME-Zarr or Zarr array (a folder, an .ozx or .zip file, a URL), or a .npy file",
     )
-    parser.add_argument("target", metavar="OUT", help="NAME.ome.zarr or NAME.ome.tif")
+    parser.add_argument("target", metavar="OUT", help="NAME.ome.zarr (also s3://BUCKET/NAME.ome.zarr) or NAME.ome.tif")
     add_options(parser, LOAD)
     add_options(parser, UPSCALE, _NOT_HERE)
     parser.add_argument(

@@ -12,11 +12,12 @@ from ...models.smfanet import SMFANet
 from ...models.swinir import SwinIR
 from ...pipeline.encoding import MAP_BYTES
 from ...pipeline.features import Features
-from ...pipeline.grid import Size, output_size
+from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
 from ...pipeline.prior import halo as prior_halo
 from ...pipeline.render import AUTO_TILE, HELD_BYTES
 from ...pipeline.scene import CELLS
+from ...pipeline.size import SizeWish
 
 # Feature maps that an encoder holds at its widest, in units of its output: peaks measured on a CPU.
 _LAYER_COPIES: Mapping[type, int] = {EDSR: 5, RRDB: 9, RDN: 48, SwinIR: 70, SMFANet: 9}
@@ -50,8 +51,7 @@ def node_bytes(model: LinfModel, values: Mapping[str, Any]) -> int:
     elif isinstance(reference, Tensor):
         hr = (reference.shape[-2], reference.shape[-1])
     elif "scale" in values:
-        size = (values.get("height", 0), values.get("width", 0))
-        hr = output_size(lr, values["scale"], values.get("scale_x", 0.0), size, values.get("megapixels", 0.0))
+        hr = SizeWish.of(values).target(lr).grid
     else:
         hr = lr
     return work_bytes(model, lr, hr, values.get("tile", 0))

@@ -1,32 +1,24 @@
 """Every node that ComfyUI shows: the catalogue's, and those that only a host with graphs and a user folder can have."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from ...catalogue import NODES, files
+from ...catalogue import NODES
 from ...catalogue.files import write_numbered
-from ...catalogue.node import Node, describe
+from ...catalogue.node import Input, Node, describe
 from ...catalogue.types import Image, Mask, Socket
 from ...pipeline.render import Progress
 
 # What ComfyUI knows of the running graph; never an input that a user sees.
 Prompt = Annotated[Mapping[str, Any], Socket("PROMPT")]
 NodeId = Annotated[str, Socket("UNIQUE_ID")]
-Extra = Annotated[Mapping[str, Any], Socket("EXTRA_PNGINFO")]
 
 
 def every_node() -> list[Node]:
     """In the order of the menu; some of the catalogue's have inputs here that no user sees."""
     return [*(OWN_NODES.get(n.id, n) for n in NODES.values()), *HOST_NODES]
-
-
-def save_16bit_image(
-    image: Image, path: str = "linf.png", prompt: Prompt | None = None, extra: Extra | None = None
-) -> str:
-    from .metadata import embedded  # late: ComfyUI's modules
-
-    return "\n".join(map(str, write_numbered(image, Path(path), embedded(prompt, extra))))
 
 
 def save_preset(image: Image, prompt: Prompt, node_id: NodeId, name: str = "my preset", replace: bool = False) -> str:
@@ -74,10 +66,20 @@ def run_preset(
     return presets.run_named(preset, image, mask, progress)
 
 
-save_16bit_image.__doc__ = files.save_16bit_image.__doc__
-_SAVE = NODES["LINFSave16bitImage"]
-# A saved PNG carries its graph, as those of ComfyUI's own Save Image do: dropped on the canvas, it comes back.
-OWN_NODES = {_SAVE.id: describe(save_16bit_image, _SAVE.title, ("files",), _SAVE.category, _SAVE.aliases)}
+def _with_graph(save: Node) -> Node:
+    """A saved PNG carries its graph, as those of ComfyUI's own Save Image do: dropped on the canvas, it comes back."""
+
+    def save_16bit_image(image: Image, path: str = save.defaults["path"], prompt: Any = None, extra: Any = None) -> str:
+        from .metadata import embedded  # late: ComfyUI's modules
+
+        return "\n".join(map(str, write_numbered(image, Path(path), embedded(prompt, extra))))
+
+    save_16bit_image.__doc__ = save.function.__doc__
+    hidden = (Input("prompt", "PROMPT", None, {}), Input("extra", "EXTRA_PNGINFO", None, {}))
+    return replace(save, function=save_16bit_image, inputs=(*save.inputs, *hidden))
+
+
+OWN_NODES = {"LINFSave16bitImage": _with_graph(NODES["LINFSave16bitImage"])}
 
 HOST_NODES = (
     describe(save_preset, "Save Preset", ("preset",), aliases=("preset", "template", "save workflow")),

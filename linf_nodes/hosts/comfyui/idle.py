@@ -8,15 +8,13 @@ finds it again whatever the idle inputs are.
 from collections.abc import Mapping
 from typing import Any
 
-from ...catalogue.amount import detail_of
+from ...catalogue.amount import DRAW, detail_of
 from ...catalogue.node import Node
 from ...errors import LinfError
 from ...pipeline.model import LinfModel
 
 ID = "LINFUpscale"
 HIDDEN = ("UNIQUE_ID", "DYNPROMPT")  # what this needs of ComfyUI
-
-_DRAW = ("seed", "frame", "origin_y", "origin_x")
 
 
 def idle_inputs(values: Mapping[str, Any]) -> list[str]:
@@ -31,7 +29,7 @@ def idle_inputs(values: Mapping[str, Any]) -> list[str]:
         drawn = kind == "drawn" and detail.amount(model, float(values["scale"]), kind) > 0
     except (LinfError, KeyError, TypeError, ValueError):
         return []  # the run itself will say what is wrong
-    idle = [] if drawn else list(_DRAW)
+    idle = [] if drawn else list(DRAW)
     if detail.temperature is None or kind == "faithful":
         idle.append("temperature")
     return idle

@@ -15,7 +15,6 @@ NOTHING = "(nothing there)"
 _ADVANCED = {"prior", "device", "precision", "frame", "tile", "scale_x", "origin_y", "origin_x"}
 _WIDGETS = {"INT": "Int", "FLOAT": "Float", "STRING": "String", "BOOLEAN": "Boolean", "COMBO": "Combo"}
 _SOCKETS = {"IMAGE": "Image", "MASK": "Mask"}
-SEED_CONTROL = True  # older cores know no more of it; `web/linf.js` begins with fixed there
 HIDDEN = {"PROMPT", "UNIQUE_ID", "EXTRA_PNGINFO"}  # what ComfyUI gives of itself, not the user
 
 
@@ -44,7 +43,7 @@ def input_fields(i: Input) -> dict[str, Any]:
         fields["options"] = i.choices() or [NOTHING]
         fields["default"] = i.default if i.default in fields["options"] else fields["options"][0]
     if i.name == "seed":
-        fields["control_after_generate"] = SEED_CONTROL
+        fields["control_after_generate"] = True  # older cores know no more; web/linf.js begins with fixed there
     if i.name in _ADVANCED:
         fields["advanced"] = True
     return fields

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from ...errors import BadValue
+from ...memory import free_memory, memory_text
 
 SPARE = 0.8  # of what is free: the rest is for the model, the blocks and everybody else
 ASK_ABOVE = 60.0  # seconds; longer runs wait for a second click
@@ -16,14 +17,11 @@ def check_memory(needed: int, free: int | None = None) -> None:
     ------
     BadValue
     """
-    if free is None:
-        import psutil
-
-        free = int(psutil.virtual_memory().available)
-    if needed > SPARE * free:
+    free = free_memory() if free is None else free
+    if free is not None and needed > SPARE * free:
         raise BadValue(
-            f"The result takes {size_text(needed)} of memory and {size_text(free)} are free: write it to OME-Zarr, or "
-            "choose a lazy layer or the current view."
+            f"The result takes {memory_text(needed)} of memory and {memory_text(free)} are free: write it to OME-Zarr, "
+            "or choose a lazy layer or the current view."
         )
 
 
@@ -39,18 +37,9 @@ def check_disk(needed: int, path: Path, free: int | None = None) -> None:
         free = shutil.disk_usage(folder).free
     if needed > free:
         raise BadValue(
-            f"The file takes up to {size_text(needed)} and {size_text(free)} are free on the disk of {path}: choose "
-            "another disk or a smaller scale."
+            f"The file takes up to {memory_text(needed)} and {memory_text(free)} are free on the disk of {path}: "
+            "choose another disk or a smaller scale."
         )
-
-
-def size_text(nbytes: float) -> str:
-    """A number of bytes for people: 3.1 GB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if nbytes < 999.5:
-            return f"{nbytes:.0f} {unit}" if nbytes >= 99.5 or unit == "bytes" else f"{nbytes:.3g} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.3g} TB"
 
 
 def time_text(seconds: float) -> str:

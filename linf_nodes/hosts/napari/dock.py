@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import BadValue, LinfError
-from .budget import size_text, time_text
+from ...memory import memory_text
+from .budget import time_text
 from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live
@@ -186,7 +187,7 @@ class SuperResolution(QWidget):
         self.size_box.result.setText(_sizes(requests[0]))
         seconds = self.session.seconds(requests)
         about = "" if seconds is None else f", about {time_text(seconds)}"
-        self.estimate.setText(f"{size_text(sum(r.nbytes for r in requests))}{about}")
+        self.estimate.setText(f"{memory_text(sum(r.nbytes for r in requests))}{about}")
 
     def _state(self, name: str) -> None:
         busy = name == "busy"

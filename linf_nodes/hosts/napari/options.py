@@ -79,7 +79,7 @@ class Options:
         BadValue
             When it is smaller than the source, more than 32 times larger, or not a size at all.
         """
-        from ...pipeline.grid import output_size, scaled_size  # late: torch
+        from ...pipeline.size import output_size, scaled_size  # late: torch
 
         if self.sizing is Sizing.SIZE:
             if max(self.size) == 0:
@@ -115,16 +115,17 @@ class Options:
 
 _LOAD = ("model", "prior", "device", "precision")
 _UPSCALE = ("latent", "temperature", "auto_temperature", "strength", "seed", "tile")
+_OF_SOURCE = ("megapixels", "longest_side", "shortest_side")  # sizes that depend on the source's own
 
 
 def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Size) -> dict[str, Any]:
     """What a preset's two nodes change in the options; megapixels become the exact size for a source of `lr_size`."""
     found = {name: value for name, value in {**load, **upscale}.items() if name in (*_LOAD, *_UPSCALE)}
     size = int(upscale.get("height", 0)), int(upscale.get("width", 0))
-    if upscale.get("megapixels"):
-        from ...pipeline.grid import output_size
+    if any(upscale.get(name) for name in _OF_SOURCE):
+        from ...pipeline.size import SizeWish
 
-        size = output_size(lr_size, megapixels=float(upscale["megapixels"]))
+        size = SizeWish.of(upscale).target(lr_size).grid
     if any(size):
         return found | {"sizing": Sizing.SIZE, "size": size}
     if "scale" in upscale:

@@ -8,8 +8,9 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from ...memory import memory_text
 from . import outputs
-from .budget import ASK_ABOVE, size_text, time_text
+from .budget import ASK_ABOVE, time_text
 from .files import check_files, opened, written
 from .options import Target
 from .request import Request, check_requests
@@ -95,7 +96,7 @@ class Session(QObject):
             self._start(requests, path)
             return
         self._asked = requests, path
-        size = size_text(sum(r.nbytes for r in requests))
+        size = memory_text(sum(r.nbytes for r in requests))
         place = "on disk" if path else "of memory"
         self.said.emit(f"This takes about {time_text(seconds)} and {size} {place}: press Start to go on.", False)
         self.state.emit("asking")

@@ -1,0 +1,54 @@
+"""The recipe's script that puts a published encoder under the head of a LINF."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
+from linf_nodes.models.spec import Spec, build_linf
+
+from .models import SMFANET
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "recipes" / "warm_start.py"
+
+
+@torch.no_grad()
+def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    args = {"encoder_spec": SMFANET, "patch_size": 3, "flow_layers": 2, "num_layer": 1, "hidden_dim": 16}
+    spec = Spec("linf-patch", args)
+    linf = build_linf(spec).eval()
+    state = linf.state_dict()
+    write_weights(tmp_path / "linf.safetensors", Weights(spec, state, None, {}, {"licence": "CC0"}), half=False)
+    encoder = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
+    published = {name: tensor for name, tensor in encoder.items() if not name.endswith("const")}
+    torch.save({"params": {**published, "to_img.0.bias": torch.zeros(3)}}, tmp_path / "smfanet.pth")
+    (tmp_path / "pictures").mkdir()
+    small = np.random.default_rng(1).integers(0, 256, (4, 32, 40, 3), np.uint8)
+    for i, pixels in enumerate(small):
+        Image.fromarray(pixels.repeat(3, 0).repeat(3, 1)).save(tmp_path / "pictures" / f"{i}.png")
+    words = [str(tmp_path / name) for name in ("smfanet.pth", "linf.safetensors", "pictures", "out.safetensors")]
+    command = [sys.executable, str(SCRIPT), *words]
+    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    made = read_weights(tmp_path / "out.safetensors")
+    again = build(made)[0]
+    assert made.card["licence"] == "CC0"
+    lr = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
+    features = linf.encode(lr)  # the published network's: its factor of the variance is 0
+    torch.testing.assert_close(again.encode(lr), features, atol=1e-2, rtol=1e-2)
+    wanted = linf.fields(features)
+    assert (again.fields(features) - wanted).norm() < 0.02 * wanted.norm()
+    first = linf.encoder.feats[0].smfa
+    seen = first.linear_0(F.normalize(linf.encoder.to_feat(0.5 * lr + 0.5))).chunk(2, 1)[1]
+    const = again.encoder.feats[0].smfa.const
+    torch.testing.assert_close(const, seen.var((-2, -1), keepdim=True).mean(0, keepdim=True), atol=0, rtol=2e-3)
+    for name in ("phase.weight", "layers.0.weight", "imnet.linears.0._weight"):
+        torch.testing.assert_close(made.linf_state[name], state[name], atol=1e-3, rtol=1e-3)
