@@ -1,11 +1,13 @@
 """Where tasks run: threads, processes of this machine, or a dask cluster."""
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from ..errors import BadValue, LinfError
@@ -15,6 +17,9 @@ from .questions import ask_versions
 from .versions import Versions, versions_here
 
 __all__ = ["Cluster", "Local", "Pool", "cluster_at", "local_cluster", "threads", "versions_of"]
+
+
+_LOUD = ("distributed", "asyncio", "tornado")
 
 
 class Local:
@@ -123,7 +128,9 @@ def threads(count: int) -> Iterator[Local]:
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Keep dask's own logs back: what they tell in many lines is said in one."""
-    logs = [logging.getLogger(name) for name in ("distributed", "asyncio", "tornado")]
+    _client_type()  # dask gives levels to some of its logs
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LOUD]
+    logs = [logging.getLogger(name) for name in (*_LOUD, *names)]
     before = [log.level for log in logs]
     for log in logs:
         log.setLevel(logging.CRITICAL + 1)
@@ -140,11 +147,27 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    _start_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Start the process of multiprocessing's that tidies up after others: later it would let interrupts through again.
+
+    It remarks on every semaphore of a worker that was stopped, which is no news.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _itself(value: Any) -> Any:

@@ -11,8 +11,6 @@ SOON = 10.0  # seconds after which it is said what is waited for
 AGAIN = 60.0  # seconds after which the same is said again
 IN_VAIN = 30.0  # seconds that all workers may be paused for memory while none computes
 
-RESUME = "what is done stays, and --resume goes on with it"
-
 
 class Patience:
     """Says what a cluster is waited for."""
@@ -38,7 +36,7 @@ class Patience:
             if seconds >= IN_VAIN and not any(_computes(w) for w in workers.values()):
                 raise OutOfMemory(
                     f"every worker is paused, for its memory is full ({_limit(paused[0])}): start workers with a "
-                    f"larger --memory-limit; {RESUME}"
+                    f"larger --memory-limit"
                 )
             self._tell(seconds, "waiting for workers that are paused, for their memory is full")
         elif not workers:
@@ -74,7 +72,7 @@ def failure(error: BaseException, address: str) -> LinfError | None:
     if kind == "KilledWorker":
         return OutOfMemory(
             "workers died again and again over one block, most often for want of memory: start workers with a larger "
-            f"--memory-limit, or use a smaller --tile; {RESUME}"
+            f"--memory-limit, or use a smaller --tile"
         )
     if kind in ("CancelledError", "FutureCancelledError", "CommClosedError", "ClosedClientError"):
         return lost(address)
@@ -84,7 +82,7 @@ def failure(error: BaseException, address: str) -> LinfError | None:
 
 
 def lost(address: str) -> BadValue:
-    return BadValue(f"the connection to the dask scheduler {address} is lost: see whether it still runs; {RESUME}")
+    return BadValue(f"the connection to the dask scheduler {address} is lost: see whether it still runs")
 
 
 def _computes(worker: Mapping[str, Any]) -> bool:

@@ -37,6 +37,5 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        if not stopped:  # else the process ends, and a second signal must not disturb that either
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number, handler in before.items():  # once stopped, the process ends, and no further one disturbs that
+            signal.signal(number, signal.SIG_IGN if stopped else handler)
