@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue, DamagedPart, LinfError, Unfinished
+from ..errors import BadValue, DamagedPart, LinfError, SourceLost, Unfinished
 from .block_file import has_size
 from .channels import Channels
 from .cluster import Pool, versions_of
@@ -85,6 +85,8 @@ def write_ome_zarr(
         try:
             for number in range(len(job.levels)):  # a coarser level is made of the finer one
                 run.level(number, pool)
+                if number == 0:
+                    run.check_source()
             run.check()
             record.close()
             mark_finished(job.folder)
@@ -124,6 +126,16 @@ class _Run:
         places = self.job.levels[number].places()
         todo = ((number, place) for place in places if (number, place) not in self.record.entries)
         perform(write_box, self.job, filter(self._can_be, todo), pool, self._finished, self._fail)
+
+    def check_source(self) -> None:
+        """Raises `SourceLost` when a file of the source is no longer what it was when a block was made of it."""
+        source, entries = self.job.volume.source, self.record.entries
+        readings = (reading for task, entry in entries.items() if task[0] == 0 for reading in entry.readings)
+        if not all(reading.files is None or reading.still(source) for reading in readings):
+            raise SourceLost(
+                "the source has changed while the work went on: put the same one back, or begin anew, when nothing "
+                "writes there"
+            )
 
     def missing(self) -> int:
         """How many blocks are not in their place: a disk may have gone and come back."""

@@ -72,7 +72,7 @@ def failure(error: BaseException, address: str) -> LinfError | None:
     if kind == "KilledWorker":
         return OutOfMemory(
             "workers died again and again over one block, most often for want of memory: start workers with a larger "
-            f"--memory-limit, or use a smaller --tile"
+            "--memory-limit, or use a smaller --tile"
         )
     if kind in ("CancelledError", "FutureCancelledError", "CommClosedError", "ClosedClientError"):
         return lost(address)

@@ -1,27 +1,27 @@
 """What of a result is done already: whole, recorded, and made of the same source."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue, LinfError, SourceLost
+from ..errors import BadValue
 from .block_file import is_whole, sweep
 from .job import Job
-from .record import Entry, Record
+from .record import Entry, Record, Task
 from .versions import check_versions
 
 _SAMPLED = ("levels", "source")  # what a recipe says of samples, which are fewer where the source was damaged
 
 
 def resumed(job: Job, recipe: Mapping[str, Any], found: Mapping[str, Any] | None) -> Record:
-    """The record of a result with the blocks that need not be computed again.
+    """The record of a result with the blocks that need not be computed again; others are, whatever lies in their place.
 
     Raises
     ------
     BadValue
         When the folder holds another result, or one that was begun with other versions.
     SourceLost
-        When the source has changed since a block was made of it.
+        When the source, or the result itself, goes away.
     """
     path, level = job.folder, job.levels[0].path
     if found is None:
@@ -34,8 +34,11 @@ def resumed(job: Job, recipe: Mapping[str, Any], found: Mapping[str, Any] | None
     record = Record.of(path, level)
     if record.versions:
         check_versions(job.versions, record.versions, "this run")
-    kept = [entry for entry in record.entries.values() if _is_done(job, entry, record.began)]
-    record.entries = {entry.task: entry for entry in kept}
+    job = job.since(record.began)
+    found_entries, record.entries = record.entries, {}
+    for task, entry in sorted(found_entries.items()):  # the finest level first
+        if _is_done(job, entry, record.entries):
+            record.entries[task] = entry
     return record
 
 
@@ -48,23 +51,14 @@ def check_same(path: Path, found: Mapping[str, Any], recipe: Mapping[str, Any]) 
             )
 
 
-def _is_done(job: Job, entry: Entry, began: float) -> bool:
+def _is_done(job: Job, entry: Entry, done: Container[Task]) -> bool:
+    """Whether a block is whole, and what it was made of is still the same."""
     number, place = entry.task
     if number >= len(job.levels) or not is_whole(job.folder, job.levels[number], place, entry.file):
         return False
-    if number > 0:
-        return _is_made_of_finer(job, entry)
-    source = job.since(began).volume.source
-    if not all(reading.still(source) for reading in entry.readings):
-        raise SourceLost(
-            f"the source has changed since block {'/'.join(map(str, place))} of '{job.folder}' was made of it: put the "
-            "same source back, or choose another name."
-        )
-    return True
-
-
-def _is_made_of_finer(job: Job, entry: Entry) -> bool:
-    try:
-        return all(reading.still(job.finer_source(entry.task[0])) for reading in entry.readings)
-    except (LinfError, OSError, ValueError, KeyError):
+    if number == 0:
+        return all(reading.still(job.volume.source) for reading in entry.readings)
+    if not all((number - 1, finer) in done for finer in job.finer_places(number, place)):
         return False
+    source = job.finer_source(number)
+    return all(reading.still(source) for reading in entry.readings)
