@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import BadPicture, BadValue
+from ..errors import BadPicture, BadValue, LinfError
 
 ZIPS = (".ozx", ".zip")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+::?//|[a-z][a-z0-9]*::", re.IGNORECASE)  # of two letters at least: C:/ is a disk
@@ -89,6 +91,22 @@ def place(text: str | os.PathLike[str]) -> Path:
             f"'{text}' cannot be written to ({_reason(error)}): check the address and its options."
         ) from error
     return cast(Path, found)
+
+
+@contextmanager
+def in_a_sentence(text: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the file system of a URL raises, each its own kind of error, into `BadValue`; leave a path's alone."""
+    try:
+        yield
+    except (LinfError, MemoryError):
+        raise
+    except Exception as error:
+        if not is_url(text):
+            raise
+        said = BadValue(f"'{text}' cannot be written to ({_reason(error)}): see whether the server still answers")
+        for note in getattr(error, "__notes__", ()):
+            said.add_note(note)
+        raise said from error
 
 
 def zarr_package() -> Any:

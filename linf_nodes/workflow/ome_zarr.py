@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue, DamagedPart, LinfError, SourceLost, Unfinished
+from ..errors import BadValue, DamagedPart, SourceLost, Unfinished
 from .block_file import has_size
 from .channels import Channels
 from .cluster import Pool, versions_of
@@ -15,7 +15,7 @@ from .coordinates import Coordinates
 from .disk import check_space
 from .job import Job, write_box
 from .levels import fingerprint
-from .location import is_url, place
+from .location import in_a_sentence, is_url, place
 from .ngff import create, mark_finished, recipe_in
 from .ownership import Owner, owned
 from .perform import perform
@@ -71,7 +71,7 @@ def write_ome_zarr(
     Unfinished
         When blocks are missing at the end; the message says why.
     """
-    with owned(path) as owner:
+    with in_a_sentence(path), owned(path) as owner:
         job, recipe, found = _prepared(volume, place(path), coordinates, Output(output), resume)
         versions = versions_of(pool, job.volume.settings.device)
         job = replace(job, versions=versions, lock=owner.lock, token=owner.token)
@@ -91,7 +91,7 @@ def write_ome_zarr(
             record.close()
             mark_finished(job.folder)
         except BaseException as error:
-            with suppress(LinfError):
+            with suppress(Exception):  # the first reason is the one to tell
                 record.close()
             error.add_note(run.note())
             raise
