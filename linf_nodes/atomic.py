@@ -40,11 +40,21 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _settle(temporary, target)
     except OSError as error:
-        way_out = _WAYS_OUT.get(error.errno or 0, "check the path and the disk")
-        raise BadValue(f"cannot write '{path}': {error.strerror or error}; {way_out}") from error
+        raise refusal(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def refusal(path: str | os.PathLike[str], error: OSError) -> BadValue:
+    """What the system's refusal to write says to a user, with the way out."""
+    way_out = _WAYS_OUT.get(error.errno or 0, "check the path and the disk")
+    return BadValue(f"cannot write '{path}': {error.strerror or error}; {way_out}")
+
+
+def stays(error: OSError) -> bool:
+    """Whether a refusal to write is none that passes by itself."""
+    return error.errno in _WAYS_OUT
 
 
 def _check_place(target: Path, path: str | os.PathLike[str]) -> None:

@@ -25,6 +25,10 @@ class SourceLost(BadPicture):
     """A source is gone, or it is no longer what it was when the work began."""
 
 
+class Unfinished(LinfError):
+    """Some blocks of a result could not be computed; all others are there."""
+
+
 class UnsupportedWeights(LinfError, ValueError):
     """A weights file is missing, unsafe, damaged, or of an architecture this package does not know."""
 

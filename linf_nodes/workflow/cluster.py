@@ -1,25 +1,25 @@
-"""Run independent tasks one by one, on threads, on processes, or on a dask cluster."""
+"""Where tasks run: threads, processes of this machine, or a dask cluster."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
-from typing import Any, Protocol, TypeVar
+from multiprocessing import resource_tracker
+from typing import Any
 
 from ..errors import BadValue, LinfError
+from .patience import Patience, Say, failure
+from .perform import Pool
+from .questions import ask_versions
+from .versions import Versions, versions_here
 
-T = TypeVar("T")
-
-RETRIES = 2  # of a task whose failure may pass: a worker that died, a file server that did not answer
-AHEAD = 4096  # tasks that are handed out at once
+__all__ = ["Cluster", "Local", "Pool", "cluster_at", "local_cluster", "threads", "versions_of"]
 
 
-class Pool(Protocol):
-    """Where tasks run: `share` makes a value cheap to hand to many of them."""
-
-    def share(self, value: Any) -> Any: ...
-
-    def submit(self, task: Callable[..., Any], /, *args: Any) -> "Future[Any]": ...
+_LOUD = ("distributed", "asyncio", "tornado")
 
 
 class Local:
@@ -34,14 +34,21 @@ class Local:
     def submit(self, task: Callable[..., Any], /, *args: Any) -> "Future[Any]":
         return self._executor.submit(task, *args)
 
+    def idle(self, seconds: float) -> None:
+        """Threads need no reason to take their time."""
+
+    def failure(self, error: BaseException) -> LinfError | None:
+        return None
+
 
 class Cluster:
     """The workers of a dask client. `resources` are those that a task takes, `{"GPU": 1}` say."""
 
-    def __init__(self, client: Any, resources: dict[str, float] | None = None):
+    def __init__(self, client: Any, resources: dict[str, float] | None = None, say: Say | None = None):
         options = {"resources": resources} if resources else {}
         self._client = client
         self._executor = client.get_executor(pure=False, **options)
+        self._patience = Patience(client, say)
 
     def share(self, value: Any) -> Any:
         # a task, not scattered data: the scheduler can make it again when the worker that holds it dies
@@ -51,9 +58,41 @@ class Cluster:
         future: Future[Any] = self._executor.submit(task, *args)
         return future
 
+    def idle(self, seconds: float) -> None:
+        """Say what is waited for; raises a `LinfError` when it is in vain."""
+        self._patience.idle(seconds)
+
+    def failure(self, error: BaseException) -> LinfError | None:
+        scheduler = self._client.scheduler
+        return failure(error, "" if scheduler is None else str(scheduler.address))
+
+    def versions(self, device: str) -> Versions:
+        """What the bits of blocks depend on here, the same on all workers; waits for a first worker.
+
+        Raises
+        ------
+        BadValue
+            When a worker or the scheduler lacks linf-nodes, or versions differ.
+        """
+        start = time.monotonic()
+        while not self._client.scheduler_info()["workers"]:
+            self.idle(time.monotonic() - start)
+            time.sleep(0.2)
+        try:
+            return ask_versions(self._client, device)
+        except LinfError:
+            raise
+        except Exception as error:
+            raise (self.failure(error) or error) from error
+
+
+def versions_of(pool: Pool | None, device: str) -> Versions:
+    """What the bits of blocks depend on, wherever the pool computes them; raises `BadValue` where they differ."""
+    return pool.versions(device) if isinstance(pool, Cluster) else versions_here(device)
+
 
 @contextmanager
-def local_cluster(workers: int, threads: int) -> Iterator[Cluster]:
+def local_cluster(workers: int, threads: int, say: Say | None = None) -> Iterator[Cluster]:
     """A dask cluster of processes on this machine, for as long as the block lasts; raises `BadValue` without dask's."""
     client_type = _client_type()
     from dask import config
@@ -61,19 +100,22 @@ def local_cluster(workers: int, threads: int) -> Iterator[Cluster]:
     from .own_cluster import own_cluster
 
     count = {"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": str(threads)}
-    with config.set(count), own_cluster(workers) as cluster, client_type(cluster) as client:
-        yield Cluster(client)
+    with _hushed(), config.set(count), _interrupts_held():
+        cluster = own_cluster(workers)
+    with _hushed(), config.set(count), cluster, client_type(cluster) as client:
+        yield Cluster(client, say=say)
 
 
 @contextmanager
-def cluster_at(address: str) -> Iterator[Cluster]:
+def cluster_at(address: str, say: Say | None = None) -> Iterator[Cluster]:
     """The cluster whose scheduler listens at an address, tcp://10.0.0.5:8786 say; raises `BadValue` if none does."""
-    try:
-        client = _client_type()(address, timeout=20)
-    except (OSError, ValueError) as error:
-        raise BadValue(f"No dask scheduler answers at {address!r}: check the address, or use --workers.") from error
-    with client:
-        yield Cluster(client)
+    with _hushed():
+        try:
+            client = _client_type()(address, timeout=20)
+        except (OSError, ValueError) as error:
+            raise BadValue(f"No dask scheduler answers at {address!r}: check the address, or use --workers.") from error
+        with client:
+            yield Cluster(client, say=say)
 
 
 @contextmanager
@@ -83,67 +125,49 @@ def threads(count: int) -> Iterator[Local]:
         yield Local(executor)
 
 
-def perform(
-    task: Callable[[Any, T], object],
-    shared: Any,
-    items: Iterable[T],
-    pool: Pool | None = None,
-    finished: Callable[[T], None] | None = None,
-) -> None:
-    """Run `task(shared, item)` for every item, in any order; `finished(item)` is called here, after each.
-
-    A task must be safe to repeat: one that fails is tried again, unless the reason is one of our own errors. What
-    `finished` raises, `Cancelled` say, ends the work: what waits is dropped, what runs comes to its end first.
-
-    Parameters
-    ----------
-    pool
-        Where to run; None: here, one by one.
-    """
-    todo = iter(items)
-    if pool is None:
-        for item in todo:
-            _insist(task, shared, item)
-            if finished is not None:
-                finished(item)
-        return
-    value = pool.share(shared)
-    running: dict[Future[Any], tuple[T, int]] = {}
-
-    def start(item: T, tries: int = 0) -> None:
-        running[pool.submit(task, value, item)] = item, tries
-
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep dask's own logs back: what they tell in many lines is said in one."""
+    _client_type()  # dask gives levels to some of its logs
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LOUD]
+    logs = [logging.getLogger(name) for name in (*_LOUD, *names)]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
     try:
-        for item in islice(todo, AHEAD):
-            start(item)
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item, tries = running.pop(future)
-                error = future.exception()
-                if error is None and finished is not None:
-                    finished(item)
-                elif error is not None:
-                    _passing(error, tries)
-                    start(item, tries + 1)
-                for more in islice(todo, 1 if error is None else 0):
-                    start(more)
+        yield
     finally:
-        wait([future for future in running if not future.cancel()])
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
-def _insist(task: Callable[[Any, T], object], shared: Any, item: T) -> None:
-    for tries in range(RETRIES + 1):
-        try:
-            task(shared, item)
-            return
-        except Exception as error:
-            _passing(error, tries)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: it is this process that stops them, quietly."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    _start_tracker()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _passing(error: BaseException, tries: int) -> None:
-    """Raise an error again that a further try will not mend."""
-    if isinstance(error, LinfError) or not isinstance(error, Exception) or tries >= RETRIES:
-        raise error
+def _start_tracker() -> None:
+    """Start the process of multiprocessing's that tidies up after others: later it would let interrupts through again.
+
+    It remarks on every semaphore of a worker that was stopped, which is no news.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _itself(value: Any) -> Any:

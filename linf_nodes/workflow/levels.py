@@ -3,11 +3,12 @@
 import hashlib
 import math
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ..errors import BadValue
+from ..errors import BadValue, DamagedPart
 from .axes import Array, Axes, Index
 from .tensors import Levels
 
@@ -92,11 +93,16 @@ def halved(samples: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def fingerprint(source: Any, axes: Axes) -> str:
-    """A short name of a volume's contents, from the same few windows: tells one source from another on a resume."""
+    """A short name of a volume's contents, from the same few windows: tells one source from another on a resume.
+
+    Where windows are damaged, it says so with the word `damaged`.
+    """
     digest = hashlib.sha256(f"{tuple(source.shape)} {source.dtype}".encode())
+    damaged = 0
     for window in _windows(source, axes):
+        damaged += window.size == 0
         digest.update(np.ascontiguousarray(window).data)
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16] + (f", {damaged} damaged" if damaged else "")
 
 
 def fetched(part: Any) -> Array:
@@ -112,13 +118,18 @@ def _around(value: float, dtype: np.dtype[Any]) -> Levels:
 
 
 def _windows(source: Any, axes: Axes, channel: int | None = None) -> Iterator[Array]:
-    """Samples of a volume: bounded, whatever its size."""
+    """Samples of a volume: bounded, whatever its size. A damaged window is empty; raises `DamagedPart` if all are."""
     height, width = axes.lr_size(source.shape)
-    rows, cols = _spread(height), _spread(width)
-    for index in _some_planes(source, axes, channel):
-        for r in rows:
-            for c in cols:
-                yield fetched(source[axes.where(index, r, c)])
+    damage, whole = None, 0
+    for index, r, c in product(_some_planes(source, axes, channel), _spread(height), _spread(width)):
+        try:
+            window = fetched(source[axes.where(index, r, c)])
+        except DamagedPart as error:
+            damage, window = error, np.empty(0, source.dtype)
+        whole += window.size > 0
+        yield window
+    if damage is not None and not whole:
+        raise damage
 
 
 def _some_planes(source: Any, axes: Axes, channel: int | None) -> list[Index]:

@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import BadPicture, BadValue
+from ..errors import BadPicture, BadValue, LinfError
 
 ZIPS = (".ozx", ".zip")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+::?//|[a-z][a-z0-9]*::", re.IGNORECASE)  # of two letters at least: C:/ is a disk
@@ -43,13 +45,8 @@ def opened(text: str) -> Any:
     """
     zarr = zarr_package()
     try:
-        if is_url(text):
-            return zarr.open(_remote(text, read_only=True), mode="r")
-        found = zip_of(Path(text))
-        if found is None:
-            return zarr.open(str(text), mode="r")
-        store = zarr.storage.ZipStore(found[0], mode="r")
-        return zarr.open(store, path="/".join(p for p in (_top(found[0]), found[1]) if p), mode="r")
+        store, path = store_at(text)
+        return zarr.open(store, path=path, mode="r")
     except ImportError as error:
         raise BadValue(f"'{text}' needs a package that is not installed: {_missing(error)}.") from error
     except Exception as error:  # every file system raises errors of its own
@@ -57,6 +54,17 @@ def opened(text: str) -> Any:
         raise BadPicture(
             f"'{text}' cannot be opened as a Zarr ({reason}): check the path and what lies there."
         ) from error
+
+
+def store_at(text: str) -> tuple[Any, str]:
+    """The store at a path or URL, to be read, and the path of what is meant in it; raises what zarr and fsspec do."""
+    storage = zarr_package().storage
+    if is_url(text):
+        return storage.FsspecStore.from_url(text, read_only=True), ""
+    found = zip_of(Path(text))
+    if found is None:
+        return storage.LocalStore(text, read_only=True), ""
+    return storage.ZipStore(found[0], mode="r"), "/".join(p for p in (_top(found[0]), found[1]) if p)
 
 
 def place(text: str | os.PathLike[str]) -> Path:
@@ -85,6 +93,22 @@ def place(text: str | os.PathLike[str]) -> Path:
     return cast(Path, found)
 
 
+@contextmanager
+def in_a_sentence(text: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the file system of a URL raises, each its own kind of error, into `BadValue`; leave a path's alone."""
+    try:
+        yield
+    except (LinfError, MemoryError):
+        raise
+    except Exception as error:
+        if not is_url(text):
+            raise
+        said = BadValue(f"'{text}' cannot be written to ({_reason(error)}): see whether the server still answers")
+        for note in getattr(error, "__notes__", ()):
+            said.add_note(note)
+        raise said from error
+
+
 def zarr_package() -> Any:
     """zarr; raises `BadValue` where it is not installed."""
     try:
@@ -93,12 +117,6 @@ def zarr_package() -> Any:
     except ImportError as error:
         raise BadValue('zarr is not installed: pip install "linf-nodes[zarr]".') from error
     return zarr
-
-
-def _remote(text: str, read_only: bool) -> Any:
-    from zarr.storage import FsspecStore
-
-    return FsspecStore.from_url(text, read_only=read_only)
 
 
 def _missing(error: ImportError) -> str:

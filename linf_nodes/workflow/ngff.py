@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..atomic import refusal
 from ..errors import BadValue
 from .channels import Channel, Channels
 from .coordinates import Coordinates
@@ -53,7 +54,7 @@ def create(
             group.attrs["ome"] = {**group.attrs["ome"], "image-label": {**volume.about, "version": "0.5"}}
         group.attrs[KEY] = {**recipe, "finished": False}
     except OSError as error:
-        raise BadValue(f"cannot write '{folder}': {error.strerror or error}; choose another folder") from error
+        raise refusal(folder, error) from error
 
 
 def say_levels(group: Any, name: str, levels: Sequence[Level], omero: Mapping[str, Any]) -> None:
@@ -70,9 +71,12 @@ def say_levels(group: Any, name: str, levels: Sequence[Level], omero: Mapping[st
 
 
 def mark_finished(folder: Path) -> None:
-    """Say in the recipe that nothing is missing."""
-    group = packages()[0].open_group(str(folder), mode="r+")
-    group.attrs[KEY] = {**group.attrs[KEY], "finished": True}
+    """Say in the recipe that nothing is missing; raises `BadValue` when the system refuses to write."""
+    try:
+        group = packages()[0].open_group(str(folder), mode="r+")
+        group.attrs[KEY] = {**group.attrs[KEY], "finished": True}
+    except OSError as error:
+        raise refusal(folder, error) from error
 
 
 def open_level(folder: Path, level: Level) -> Any:

@@ -16,6 +16,7 @@ from .channels import Channels, to_json, to_ome_xml
 from .coordinates import Coordinates
 from .disk import check_space
 from .ngff import KEY
+from .ownership import owned
 from .pyramid import file_order
 from .units import unit_of
 from .volume import Output, Progress, Volume
@@ -54,7 +55,7 @@ def write_ome_tiff(
     Raises
     ------
     BadValue
-        When the axes or the samples have no place in an OME-TIFF, or the disk is too small.
+        When the axes or the samples have no place in an OME-TIFF, the disk is too small, or another run is writing it.
     """
     import tifffile
 
@@ -67,7 +68,11 @@ def write_ome_tiff(
     size = math.prod(volume.shape) * dtype.itemsize
     if not ignore_space:
         check_space(path, size + _ROOM)
-    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=is_big(size), ome=True) as tiff:
+    with (
+        owned(path),
+        atomic_write(path) as temporary,
+        tifffile.TiffWriter(temporary, bigtiff=is_big(size), ome=True) as tiff,
+    ):
         tiff.write(
             _planes(volume, order, output, progress),
             shape=tuple(volume.shape[a] for a in order),

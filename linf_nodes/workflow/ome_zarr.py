@@ -1,41 +1,30 @@
 """Write a volume to an OME-Zarr 0.5: every block by a task of its own, which can be repeated."""
 
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import BadValue
-from ..pipeline.blocks import Block, Span
-from .axes import Array
+from ..errors import BadValue, DamagedPart, SourceLost, Unfinished
+from .block_file import has_size
 from .channels import Channels
-from .cluster import Pool, perform
+from .cluster import Pool, versions_of
 from .coordinates import Coordinates
 from .disk import check_space
+from .job import Job, write_box
 from .levels import fingerprint
-from .location import is_url, place
-from .ngff import create, mark_finished, open_level, recipe_in
-from .pyramid import Box, Level, Place, levels_of_file
+from .location import in_a_sentence, is_url, place
+from .ngff import create, mark_finished, recipe_in
+from .ownership import Owner, owned
+from .perform import perform
+from .pyramid import levels_of_file
+from .record import Entry, Record, Task
+from .resume import resumed
 from .volume import Output, Progress, Volume
 
-Task = tuple[int, Place]
-"""A level's number, and the place of one of its boxes."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every task of one result is told; the model is named, never sent."""
-
-    volume: Volume
-    folder: Path
-    levels: tuple[Level, ...]
-    order: tuple[int, ...]
-    output: Output
-    model_hash: str
+_REASONS = 5  # that a message lists
 
 
 def write_ome_zarr(
@@ -54,7 +43,8 @@ def write_ome_zarr(
 
     Every block is computed, and stored as a file of its own, by one task: no two tasks share a file, and each can be
     repeated. A file is there whole or not at all. Until the attribute `finished` of the folder's recipe is true, some
-    blocks are missing.
+    blocks are missing. A record says of each block what was read and written; blocks whose part of the source is
+    damaged are left out, and all others done.
 
     Parameters
     ----------
@@ -74,51 +64,44 @@ def write_ome_zarr(
     Raises
     ------
     BadValue
-        When the folder holds something else, the axes do not suit, or the disk is too small.
+        When the folder holds something else, the axes do not suit, the disk is too small, workers would give other
+        bits, or another run owns the result.
+    SourceLost
+        When the source is gone, or is not what it was.
+    Unfinished
+        When blocks are missing at the end; the message says why.
     """
-    job, recipe, todo = _prepared(volume, place(path), coordinates, Output(output), resume)
-    if not (ignore_space or is_url(path)):
-        check_space(path, _bytes(job, todo))
-    create(job.folder, job.levels, job.volume, job.output, recipe, channels)
-    total = sum(1 for level in job.levels for _ in level.places())
-    done = total - len(todo)
-
-    def finished(_: Task) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total, None)
-
-    for number in range(len(job.levels)):  # a coarser level is made of the finer one
-        perform(write_box, job, [task for task in todo if task[0] == number], pool, finished)
-    mark_finished(job.folder)
+    with in_a_sentence(path), owned(path) as owner:
+        job, recipe, found = _prepared(volume, place(path), coordinates, Output(output), resume)
+        versions = versions_of(pool, job.volume.settings.device)
+        job = replace(job, versions=versions, lock=owner.lock, token=owner.token)
+        record = resumed(job, recipe, found)
+        job = job.since(record.began)
+        if not (ignore_space or is_url(path)):
+            check_space(path, job.bytes_but(record.entries))
+        create(job.folder, job.levels, job.volume, job.output, recipe, channels)
+        record.begin(versions)
+        run = _Run(job, record, owner, progress)
+        try:
+            for number in range(len(job.levels)):  # a coarser level is made of the finer one
+                run.level(number, pool)
+                if number == 0:
+                    run.check_source()
+            run.check()
+            record.close()
+            mark_finished(job.folder)
+        except BaseException as error:
+            with suppress(Exception):  # the first reason is the one to tell
+                record.close()
+            error.add_note(run.note())
+            raise
     return job.folder
-
-
-def write_box(job: Job, task: Task) -> None:
-    """Compute one box and write it: the task that runs anywhere.
-
-    Raises
-    ------
-    BadValue
-        When this process finds other weights under the model's name.
-    """
-    number, place = task
-    level = job.levels[number]
-    box = level.box_at(place)
-    if number == 0:
-        samples = _enlarged(job, box)
-    else:
-        above = job.levels[number - 1]
-        samples = open_level(job.folder, above)[level.finer(box, above.shape)]
-        samples = job.volume.reduced(np.asarray(samples), job.output)
-    open_level(job.folder, level)[box] = samples
 
 
 def _prepared(
     volume: Volume, path: Path, coordinates: Coordinates | None, output: Output, resume: bool
-) -> tuple[Job, Mapping[str, Any], list[Task]]:
-    """The job, its recipe, and what is left to do of it."""
+) -> tuple[Job, Mapping[str, Any], Mapping[str, Any] | None]:
+    """The job, its recipe, and the recipe of what is there already."""
     found = recipe_in(path) if path.exists() else None
     if found is not None and not resume:
         raise BadValue(f"'{path}' is there already: add --resume to go on with it, or choose another name.")
@@ -127,44 +110,64 @@ def _prepared(
     job = Job(volume, path, levels, order, output, volume.model_hash)
     names = list(levels[0].coordinates.names)
     recipe = {**volume.recipe(output), "file_axes": names, "source": fingerprint(volume.source, volume.axes)}
-    todo = [(number, place) for number, level in enumerate(levels) for place in level.places()]
-    if found is None:
-        return job, recipe, todo
-    _check_same(path, found, recipe)
-    return job, recipe, [task for task in todo if not _is_written(job, task)]
+    return job, recipe, found
 
 
-def _check_same(path: Path, found: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
-    for name, value in recipe.items():
-        if found.get(name) != value:
-            raise BadValue(
-                f"'{path}' holds another result: its {name} is {found.get(name)!r}, not {value!r}; choose another name."
+class _Run:
+    """One run into one result: which blocks are done, and which cannot be."""
+
+    def __init__(self, job: Job, record: Record, owner: Owner, progress: Progress | None):
+        self.job, self.record, self._owner, self._progress = job, record, owner, progress
+        self.failed: dict[Task, DamagedPart] = {}
+        self._total = sum(1 for level in job.levels for _ in level.places())
+
+    def level(self, number: int, pool: Pool | None) -> None:
+        """Every block of a level that is not done and can be."""
+        places = self.job.levels[number].places()
+        todo = ((number, place) for place in places if (number, place) not in self.record.entries)
+        perform(write_box, self.job, filter(self._can_be, todo), pool, self._finished, self._fail)
+
+    def check_source(self) -> None:
+        """Raises `SourceLost` when a file of the source is no longer what it was when a block was made of it."""
+        source, entries = self.job.volume.source, self.record.entries
+        readings = (reading for task, entry in entries.items() if task[0] == 0 for reading in entry.readings)
+        if not all(reading.files is None or reading.still(source) for reading in readings):
+            raise SourceLost(
+                "the source has changed while the work went on: put the same one back, or begin anew, when nothing "
+                "writes there"
             )
 
+    def missing(self) -> int:
+        """How many blocks are not in their place: a disk may have gone and come back."""
+        job, entries = self.job, self.record.entries
+        there = sum(has_size(job.folder, job.levels[t[0]], t[1], entry.size) for t, entry in entries.items())
+        return self._total - there
 
-def _is_written(job: Job, task: Task) -> bool:
-    level = job.levels[task[0]]
-    return (job.folder / level.path / "c" / "/".join(map(str, task[1]))).is_file()
+    def check(self) -> None:
+        """Raises `Unfinished` when a block is missing, and says why."""
+        missing = self.missing()
+        if self.failed:
+            reasons = list(dict.fromkeys(str(error).rstrip(".") for error in self.failed.values()))
+            more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+            raise Unfinished(f"{missing} of {self._total} blocks are missing: {'; '.join(reasons[:_REASONS])}{more}")
+        if missing:
+            raise Unfinished(f"{missing} of {self._total} blocks have gone from '{self.job.folder}'")
 
+    def note(self) -> str:
+        """The truth about what is written."""
+        done = len(self.record.entries)
+        return f"{done} of {self._total} blocks are finished in '{self.job.folder}', and --resume goes on with them"
 
-def _bytes(job: Job, todo: list[Task]) -> int:
-    size = job.volume.dtype_of(job.output).itemsize
-    boxes = (job.levels[number].box_at(place) for number, place in todo)
-    samples: int = sum(math.prod(s.stop - s.start for s in box) for box in boxes)
-    return size * samples
+    def _can_be(self, task: Task) -> bool:
+        """Whether all blocks that it is made of are done."""
+        number, place = task
+        return number == 0 or all((number - 1, p) in self.record.entries for p in self.job.finer_places(number, place))
 
+    def _finished(self, task: Task, entry: Entry) -> None:
+        self._owner.check()
+        self.record.add(entry)
+        if self._progress is not None:
+            self._progress(len(self.record.entries), self._total, None)
 
-def _enlarged(job: Job, box: Box) -> Array:
-    """A box of the finest level, its axes in the file's order."""
-    volume = job.volume
-    held = volume.model_hash
-    if held != job.model_hash:
-        raise BadValue(
-            f"The model {volume.settings.model!r} is {held} here, but {job.model_hash} where the work began: give "
-            "every worker the same weights."
-        )
-    at = dict(zip(job.order, box, strict=True))
-    index = tuple(at[a].start for a in volume.axes.looped)
-    rows, cols = (Span(at[a].start, at[a].stop) for a in (volume.axes.y, volume.axes.x))
-    window = volume.window(index, Block(rows, cols), job.output)
-    return np.expand_dims(window, volume.axes.looped).transpose(job.order)
+    def _fail(self, task: Task, error: DamagedPart) -> None:
+        self.failed[task] = error

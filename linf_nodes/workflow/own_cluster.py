@@ -1,6 +1,7 @@
 """A dask cluster of this machine's processes that nobody else can talk to. Import it late: it needs distributed."""
 
 import logging
+import signal
 from typing import Any
 
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
@@ -47,4 +48,8 @@ class QuietScheduler(_NoPages, Scheduler):
 
 
 class QuietWorker(_NoPages, Worker):
-    """A worker without web pages."""
+    """A worker without web pages, which Ctrl-C does not reach: the process that started it stops it, in order."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        super().__init__(*args, **kwargs)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..catalogue.amount import amount_of
-from ..errors import BadValue
+from ..errors import BadValue, DamagedPart
 from ..pipeline import texture
 from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.cells import interpolate
@@ -142,12 +142,12 @@ class Plane:
         return self.read(Block(*(Span(0, n) for n in self.grid.lr_size)))
 
     def read(self, lr: Block) -> Window:
-        """A rectangle of source pixels; raises `BadValue` for NaN and infinite ones, with their number in the plane."""
+        """A rectangle of source pixels; raises `DamagedPart` for NaN and infinite ones: how many the plane holds."""
         volume = self.volume
         where = volume.axes.where(self.index, *lr.slices())
         samples = volume.axes.to_planes(fetched(volume.source[where]))
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-            raise BadValue(self._not_finite())
+            raise DamagedPart(self._not_finite())
         colours = 3 if len(samples) > 1 else 1
         picture = _tensor(self.levels, samples[:colours])
         seen = picture.clamp(-REACH, 1 + REACH)

@@ -42,6 +42,11 @@ class Level:
         steps = zip(place, self.box, self.shape, strict=True)
         return tuple(slice(i * step, min((i + 1) * step, n)) for i, step, n in steps)
 
+    def places_of(self, box: Box) -> Iterator[Place]:
+        """Places of the boxes that touch a box."""
+        sides = zip(box, self.box, strict=True)
+        return product(*(range(s.start // step, -(-s.stop // step)) for s, step in sides))
+
     def coarser(self) -> "Level":
         """The level of half the height and width. Its pixels are means of two by two, so exactly twice as large."""
         *others, height, width = self.shape

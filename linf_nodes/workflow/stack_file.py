@@ -2,45 +2,19 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..errors import BadPicture, BadShape
 from . import location
-from .axes import Array, Axes
+from .array_file import ArrayFile
+from .axes import Axes
 from .channels import Channels, from_omero
 from .coordinates import Coordinates
 from .hierarchy import only_image
 from .multiscale import Multiscale
 
 _TIFFS = (".tif", ".tiff", ".lsm")
-
-
-@dataclass(frozen=True)
-class ArrayFile:
-    """A .npy file as an array, sent to other processes by its path: numpy would send the numbers."""
-
-    path: str
-    stamp: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @classmethod
-    def of(cls, path: Path) -> "ArrayFile":
-        """Raises `BadPicture` when it cannot be read."""
-        try:
-            stamp = path.stat().st_mtime_ns
-            array = _mapped(str(path), stamp)
-        except (OSError, ValueError, EOFError) as error:
-            raise BadPicture(f"'{path}' cannot be read as a .npy file ({error}): write it again.") from error
-        return cls(str(path), stamp, array.shape, array.dtype)
-
-    def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
-        return np.array(_mapped(self.path, self.stamp)[index])
 
 
 class Stack(NamedTuple):
@@ -100,32 +74,22 @@ def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
     raise BadPicture(f"'{path}' is no stack: give a TIFF, an OME-Zarr or a .npy file; for pictures see linf upscale")
 
 
-@lru_cache(4)
-def _mapped(path: str, stamp: int) -> Array:
-    """A .npy file as it was at the time `stamp`."""
-    mapped: Array = np.load(path, mmap_mode="r")
-    return mapped
-
-
 def _zarr_stack(text: str, renamed: bool) -> Stack:
     found = location.opened(text)
     if hasattr(found, "shape"):
         axes = Axes.of(found.shape)
         named = getattr(found.metadata, "dimension_names", None)
         names = None if not named or None in named or len(set(named)) < len(named) else list(named)
-        return Stack(_steady(found, text), axes, Coordinates.of(axes, names))
+        return Stack(_source(text), axes, Coordinates.of(axes, names))
     inside = only_image(found, text)
     text = f"{text.rstrip('/')}/{inside}".rstrip("/")
     image = Multiscale.of(found[inside] if inside else found, text, renamed)
     beside = tuple(f"{text}/{path}" for path in image.beside)
-    source = _steady(image.array, f"{text}/{image.paths[0]}")
+    source = _source(f"{text}/{image.paths[0]}")
     return Stack(source, image.axes, image.coordinates, from_omero(image.omero), image.label, beside)
 
 
-def _steady(array: Any, text: str) -> Any:
-    """An array in a folder as one that tells what is gone from what was never written; any other as it is."""
-    if location.is_url(text) or location.zip_of(Path(text)):
-        return array
+def _source(text: str) -> Any:
     from .zarr_source import ZarrSource
 
     return ZarrSource.of(text)

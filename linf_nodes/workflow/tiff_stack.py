@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tifffile
 
-from ..errors import BadPicture
+from ..errors import BadPicture, DamagedPart
 from .axes import Array, Axes
 from .channels import Channels, from_imagej, from_json, from_ome_xml
 from .coordinates import Coordinates
+from .file_stamp import FileStamp, check_stamp, steadily
 from .levels import fetched
+from .tiff_complete import check_complete, hushed
 from .units import unit_of
 
 # What tifffile raises on damaged files; an OSError may pass, on a file server say.
@@ -40,30 +42,71 @@ class Pixel(NamedTuple):
 
 @dataclass(frozen=True)
 class TiffStack:
-    """The first series of a TIFF. `letters` are tifffile's names of its axes: T, C, Z, Y, X, S for colour samples."""
+    """The first series of a TIFF. `letters` are tifffile's names of its axes: T, C, Z, Y, X, S for colour samples.
+
+    `files` are the paths of all its files with their stamps, the path itself first: they are compared before and after
+    each window is read.
+    """
 
     path: str
-    stamp: int
+    files: tuple[tuple[str, FileStamp], ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     letters: str
 
     @classmethod
     def of(cls, path: Path) -> "TiffStack":
-        """Raises `BadPicture` when the file is missing, damaged or empty."""
+        """Raises `BadPicture` when the file is missing, empty, damaged, or holds less than it states."""
         try:
-            stamp = path.stat().st_mtime_ns
-            series = _open(str(path), stamp).series
-            return cls(str(path), stamp, tuple(series.shape), np.dtype(series.dtype), str(series.axes))
+            stamp = _stamp(path)
+            with hushed():
+                opened = _open(str(path), stamp)
+                opened.check()
+                series = opened.series
+                files = tuple((name, _stamp(name)) for name in opened.companions())
+                shape, dtype = tuple(series.shape), np.dtype(series.dtype)
+            return cls(str(path), ((str(path), stamp), *files), shape, dtype, str(series.axes))
+        except BadPicture:
+            raise
         except (OSError, *_DAMAGE) as error:
             raise _damaged(path, error) from error
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
-        """A window: one integer or slice for every axis; raises `BadPicture` when its page is damaged."""
+        """A window: one integer or slice for every axis.
+
+        Raises
+        ------
+        DamagedPart
+            When its page cannot be decoded.
+        SourceLost
+            When the file is gone, or is another one than when it was opened.
+        """
+        return steadily(self.path, lambda: self._read(index))
+
+    def stamp(self, index: tuple[int | slice, ...]) -> str:
+        """A short name of the files: it changes when they are written again."""
+        return str([list(stamp) for _, stamp in self.files])
+
+    def _read(self, index: tuple[int | slice, ...]) -> Array:
+        self._check()
         try:
-            return _open(self.path, self.stamp).read(index)
+            samples = _open(self.path, self.files[0][1]).read(index)
         except _DAMAGE as error:
-            raise _damaged(self.path, error) from error
+            self._check()
+            raise self._part(index, error) from error
+        self._check()
+        return samples
+
+    def _check(self) -> None:
+        for path, stamp in self.files:
+            check_stamp(path, stamp)
+
+    def _part(self, index: tuple[int | slice, ...], error: Exception) -> DamagedPart:
+        plane = ", ".join(
+            f"{name} {i}" for name, i in zip(self.letters.lower(), index, strict=True) if isinstance(i, int)
+        )
+        where = f", at {plane}" if plane else ""
+        return DamagedPart(f"'{self.path}' is damaged{where} ({str(error) or 'it is cut off':.120}): export it again.")
 
     def axes(self) -> Axes:
         """Y and X, and S where it holds 3 or 4 samples; without names the last two axes."""
@@ -79,7 +122,7 @@ class TiffStack:
         known = not set(self.letters) & set("QI") and not {"C", "S"} <= set(self.letters)
         names = [letter.lower().replace("s", "c") for letter in self.letters] if known else None
         coordinates = Coordinates.of(axes, names)
-        found = _open(self.path, self.stamp).pixels()
+        found = _open(self.path, self.files[0][1]).pixels()
         pixels = [found.get(letter, Pixel()) for letter in self.letters]
         usable = [p if math.isfinite(p.size) and p.size > 0 and math.isfinite(p.at) else Pixel() for p in pixels]
         units = tuple(p.unit for p in usable)
@@ -90,7 +133,7 @@ class TiffStack:
     def channels(self) -> Channels:
         """Names, colours and display ranges, as far as the OME-XML or ImageJ's tags say them."""
         count = self.shape[self.letters.index("C")] if "C" in self.letters else 1
-        return _open(self.path, self.stamp).channels(count)
+        return _open(self.path, self.files[0][1]).channels(count)
 
 
 class _Opened:
@@ -101,6 +144,7 @@ class _Opened:
         self._tiff = tifffile.TiffFile(path)
         weakref.finalize(self, self._tiff.close)
         self.series: Any = self._tiff.series[0]
+        self._path = path
         self._mapped: Array | None = None
         self._last: tuple[int, Array] | None = None
         if self.series.dataoffset is not None:
@@ -123,6 +167,15 @@ class _Opened:
         with self._lock:
             return self._page(number)[index[inside:]].copy()
 
+    def check(self) -> None:
+        """Refuse a file that holds less than it states; raises `BadPicture`."""
+        check_complete(self._tiff, self._path)
+
+    def companions(self) -> list[str]:
+        """Other files that hold some of the planes."""
+        paths = {str(page.parent.filehandle.path) for page in self.series.pages if page is not None}
+        return sorted(paths - {str(self._tiff.filehandle.path)})
+
     def pixels(self) -> dict[str, Pixel]:
         """By the axis's letter."""
         if self._tiff.ome_metadata:
@@ -139,15 +192,24 @@ class _Opened:
         if self._last is None or self._last[0] != number:
             page = self.series.pages[number]
             keyframe = self.series.keyframe
-            samples = np.zeros(keyframe.shape, self.series.dtype) if page is None else page.asarray()
+            if page is None:
+                raise ValueError(f"page {number} is not there")
+            samples = page.asarray()
             self._last = number, np.asarray(samples).reshape(keyframe.shape)
         return self._last[1]
 
 
 @lru_cache(4)
-def _open(path: str, stamp: int) -> _Opened:
+def _open(path: str, stamp: FileStamp) -> _Opened:
     """A file as it was at the time `stamp`."""
     return _Opened(path)
+
+
+def _stamp(path: str | Path) -> FileStamp:
+    stamp = FileStamp.of(path)
+    if stamp is None:
+        raise FileNotFoundError(f"there is no file '{path}'")
+    return stamp
 
 
 def _damaged(path: str | Path, error: Exception) -> BadPicture:

@@ -148,6 +148,10 @@ class Volume:
         threads = self.threads or torch.get_num_threads()
         return replace(self, settings=self.settings.settled(), levels=self.every_levels, threads=threads)
 
+    def of(self, source: Any) -> "Volume":
+        """The same of another array of the same shape."""
+        return replace(self, source=source)
+
     def draw(self, k: int) -> "Volume":
         """The same volume with another draw: the seed `k` further on."""
         return replace(self, settings=replace(self.settings, seed=self.settings.seed + k), levels=self.every_levels)

@@ -13,6 +13,7 @@ from ... import __version__
 from ...errors import Cancelled, LinfError
 from ...meant import meant
 from .parser import Parser
+from .stopping import Stopped, stoppable
 from .talk import say
 
 COMMANDS = {
@@ -33,21 +34,26 @@ STOPPED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 a failed check or some of several, 2 bad input, 130 stopped."""
+    """Run one command; returns the exit status: 0, 1 a failed check or some of several, 2 bad input, 128 + a signal."""
     _quiet()
     _share_cores()
+    with stoppable():
+        return _status(list(sys.argv[1:] if argv is None else argv))
+
+
+def _status(argv: list[str]) -> int:
     try:
-        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        status = _dispatch(argv)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled) as stop:
         say(f"stopped; {_kept(stop) or 'nothing was written'}")
-        return STOPPED
+        return stop.status if isinstance(stop, Stopped) else STOPPED
     except BrokenPipeError:  # the reader of a pipe has seen enough
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except LinfError as error:
-        say(str(error))
+        say("; ".join(part for part in (str(error).rstrip("."), _kept(error)) if part))
         return 2
     except SystemExit as done:  # argparse, after --help or --version
         return done.code if isinstance(done.code, int) else 0

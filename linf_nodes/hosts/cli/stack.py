@@ -87,21 +87,17 @@ def _volume(args: argparse.Namespace, stack: Stack) -> Volume:
 
 
 def _write_zarr(volume: Volume, target: Path, stack: Stack, options: Mapping[str, Any]) -> None:
-    try:
-        write_ome_zarr(volume, target, stack.coordinates, **options)
-    except BaseException as error:
-        error.add_note(f"finished blocks are in '{target}', and --resume goes on with them")
-        raise
+    write_ome_zarr(volume, target, stack.coordinates, **options)
 
 
 @contextmanager
 def _pool(args: argparse.Namespace) -> Iterator[Pool | None]:
     """Where blocks are computed."""
     if args.client:
-        with cluster_at(args.client) as pool:
+        with cluster_at(args.client, say) as pool:
             yield pool
     elif args.workers:
-        with local_cluster(args.workers, 1) as pool:
+        with local_cluster(args.workers, 1, say) as pool:
             yield pool
     elif _is_tiff(Path(args.target)) or _cores(args) == 1:
         yield None
