@@ -65,7 +65,7 @@ def sweep(folder: Path) -> None:
     """Remove what writers that were killed have left behind; on a server an object is there whole or not at all."""
     if is_url(folder):
         return
-    for path in folder.glob("*/c/**/*.partial"):
+    for path in folder.rglob("*.partial"):
         path.unlink(missing_ok=True)
 
 

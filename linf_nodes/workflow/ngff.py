@@ -44,7 +44,8 @@ def create(
     """
     zarr = packages()[0]
     try:
-        group = zarr.open_group(str(folder), mode="a", zarr_format=3)
+        # the recipe first: whatever stops this, the folder is known for what it is
+        group = zarr.open_group(str(folder), mode="a", zarr_format=3, attributes={KEY: {**recipe, "finished": False}})
         for level in levels:
             if level.path not in group:
                 add_array(group, level, volume.dtype_of(output))
@@ -86,14 +87,14 @@ def open_level(folder: Path, level: Level) -> Any:
 
 
 def recipe_in(folder: Path) -> dict[str, Any] | None:
-    """The recipe of a result of ours; None for an empty folder.
+    """The recipe of a result of ours; None for a folder that is empty but for what writers that were killed have left.
 
     Raises
     ------
     BadValue
         When there is something else.
     """
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and all(path.name.endswith(".partial") for path in folder.iterdir()):
         return None
     try:
         recipe = json.loads((folder / "zarr.json").read_text("utf-8"))["attributes"][KEY]

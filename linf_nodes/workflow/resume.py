@@ -24,11 +24,11 @@ def resumed(job: Job, recipe: Mapping[str, Any], found: Mapping[str, Any] | None
         When the source, or the result itself, goes away.
     """
     path, level = job.folder, job.levels[0].path
+    sweep(path)
     if found is None:
         return Record(path, level)
     damaged = "damaged" in str(found.get("source"))
     check_same(path, found, {k: v for k, v in recipe.items() if not (damaged and k in _SAMPLED)})
-    sweep(path)
     if damaged and found.get("levels") != recipe.get("levels"):
         return Record(path, level)  # the source was mended, and its intensities mean something else than they did
     record = Record.of(path, level)

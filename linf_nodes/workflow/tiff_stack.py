@@ -7,7 +7,8 @@ import struct
 import threading
 import weakref
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
@@ -194,9 +195,23 @@ class _Opened:
             keyframe = self.series.keyframe
             if page is None:
                 raise ValueError(f"page {number} is not there")
-            samples = page.asarray()
+            with _at_hand(page.parent.filehandle):
+                samples = page.asarray()
             self._last = number, np.asarray(samples).reshape(keyframe.shape)
         return self._last[1]
+
+
+@contextmanager
+def _at_hand(file: Any) -> Iterator[None]:
+    """Open one of several files for a page, of which there may be more than a process can hold open."""
+    closed = file.closed
+    if closed:
+        file.open()
+    try:
+        yield
+    finally:
+        if closed:
+            file.close()
 
 
 @lru_cache(4)
