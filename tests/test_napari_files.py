@@ -64,6 +64,10 @@ def world(layer: Any) -> Any:
     return np.array(corners(layer, tuple(data.shape[: layer.ndim])))
 
 
+def finest(layer: Any) -> Any:
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
+
+
 def layers_in(path: Path) -> list[Image]:
     return [Image(data, **options) for data, options, _ in read_layers(str(path))]
 
@@ -213,8 +217,7 @@ def test_save_selected_layers_keeps_everything(viewer: Any, plugin: Any, tmp_pat
     )
     assert viewer.layers.save(str(tmp_path / f"kept{suffix}"), plugin="linf-nodes")
     [found] = layers_in(tmp_path / f"kept{suffix}")
-    finest = found.data[0] if found.multiscale else found.data
-    assert (np.asarray(finest) == layer.data).all()
+    assert (finest(found) == layer.data).all()
     assert np.abs(world(found) - world(layer)).max() < 1e-9
     assert (found.name, found.visible, found.colormap.name) == ("GFP", False, "magenta")
     assert list(found.contrast_limits) == [150, 2500]
@@ -234,8 +237,8 @@ def test_each_layer_is_saved_to_a_file_of_its_own(viewer: Any, plugin: Any, tmp_
     for layer, file in zip(viewer.layers, written, strict=True):
         [found] = layers_in(Path(file))
         assert found.rgb == layer.rgb
-        again = found.data if layer.rgb else np.moveaxis(np.asarray(found.data), 0, -1)
-        assert (np.asarray(again) == layer.data).all()
+        again = finest(found) if layer.rgb else np.moveaxis(finest(found), 0, -1)
+        assert (again == layer.data).all()
 
 
 # reading
