@@ -274,15 +274,23 @@ def test_channels_are_enlarged_as_if_alone(viewer: Any) -> None:
     assert (commands.uncertainty(image=both, **TINY)[0][1] == commands.uncertainty(image=alone, **TINY)[0]).all()
 
 
-@pytest.mark.parametrize("value", [0, 700])
-def test_constant_in_constant_out(viewer: Any, qtbot: Any, value: int) -> None:
-    flat = np.full((24, 28), value, np.uint16)
-    layer = viewer.add_image(np.stack([stack(1, 24, 28)[0], flat]), axis_labels=("c", "y", "x"))
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [(0, "u2"), (700, "u2"), (-300, "i2"), (4_000_000_001, "u4"), (-(2**31), "i4"), (0.1, "f4"), (0.1, "f8")],
+)
+def test_constant_in_constant_out(viewer: Any, qtbot: Any, value: float, dtype: str) -> None:
+    flat = np.full((24, 28), value, dtype)
+    layer = viewer.add_image(np.stack([stack(1, 24, 28)[0].astype(dtype), flat]), axis_labels=("c", "y", "x"))
     dock = open_dock(viewer, qtbot, scope="whole stack", latent="drawn", auto_temperature=False, temperature=1.0)
     run(dock, qtbot)
-    assert (viewer.layers[-1].data[1] == value).all()
-    result = commands.upscale(image=layer, **TINY, latent="drawn", auto_temperature=False, temperature=1.0)[0]
-    assert (result[1] == value).all()
+    assert (viewer.layers[-1].data[1] == flat[0, 0]).all()
+    drawn = {**TINY, "latent": "drawn", "auto_temperature": False, "temperature": 1.0}
+    methods = ("total variation", "non-local means", "bilateral")
+    results = [commands.upscale(image=layer, **drawn), commands.unsharp_mask(image=layer), commands.resize(image=layer)]
+    results += [commands.denoise(image=layer, method=method) for method in methods]
+    results += run_preset([layer], "photo-2x-faithful")
+    for result, *_ in results:
+        assert (result[1] == flat[0, 0]).all()
 
 
 # the model and the detail, where nobody chose
