@@ -87,8 +87,8 @@ def file_order(volume: Volume, coordinates: Coordinates) -> tuple[int, ...]:
     if len(set(rank.values())) < axes.ndim:
         names = ", ".join(coordinates.names)
         raise BadValue(
-            f"The file's axes are t, c, z, y, x at most, but the stack has {names}: rename them with --axes, or save "
-            "its parts apart."
+            f"The file's axes are t, c, z, y, x at most, but the stack has {names}: rename them (--axes, a layer's "
+            "axis_labels), or save its parts apart."
         )
     return tuple(sorted(rank, key=lambda a: rank[a]))
 
