@@ -16,3 +16,12 @@ def test_background_goes_and_smaller_objects_stay() -> None:
         ]
         wanted = (1 - disc) if dark else disc
         assert (found - wanted)[10:-10, 10:-10].abs().max() < 0.02
+
+
+def test_denoising_keeps_what_lies_outside_black_and_white() -> None:
+    picture = torch.rand(1, 1, 24, 28, generator=torch.Generator().manual_seed(0))
+    for shift in (-3.0, 0.0, 5.0):
+        for method in ("total variation", "non-local means", "bilateral"):
+            found = NODES["LINFDenoise"]({"image": picture + shift, "method": method, "strength": 0.1})
+            still = NODES["LINFDenoise"]({"image": picture, "method": method, "strength": 0.1})
+            assert (found - shift - still).abs().max() < 0.01

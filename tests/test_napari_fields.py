@@ -274,12 +274,79 @@ def test_channels_are_enlarged_as_if_alone(viewer: Any) -> None:
     assert (commands.uncertainty(image=both, **TINY)[0][1] == commands.uncertainty(image=alone, **TINY)[0]).all()
 
 
-@pytest.mark.parametrize("value", [0, 700])
-def test_constant_in_constant_out(viewer: Any, qtbot: Any, value: int) -> None:
-    flat = np.full((24, 28), value, np.uint16)
-    layer = viewer.add_image(np.stack([stack(1, 24, 28)[0], flat]), axis_labels=("c", "y", "x"))
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [(0, "u2"), (700, "u2"), (-300, "i2"), (4_000_000_001, "u4"), (-(2**31), "i4"), (0.1, "f4"), (0.1, "f8")],
+)
+def test_constant_in_constant_out(viewer: Any, qtbot: Any, value: float, dtype: str) -> None:
+    flat = np.full((24, 28), value, dtype)
+    layer = viewer.add_image(np.stack([stack(1, 24, 28)[0].astype(dtype), flat]), axis_labels=("c", "y", "x"))
     dock = open_dock(viewer, qtbot, scope="whole stack", latent="drawn", auto_temperature=False, temperature=1.0)
     run(dock, qtbot)
-    assert (viewer.layers[-1].data[1] == value).all()
-    result = commands.upscale(image=layer, **TINY, latent="drawn", auto_temperature=False, temperature=1.0)[0]
-    assert (result[1] == value).all()
+    assert (viewer.layers[-1].data[1] == flat[0, 0]).all()
+    drawn = {**TINY, "latent": "drawn", "auto_temperature": False, "temperature": 1.0}
+    methods = ("total variation", "non-local means", "bilateral")
+    results = [commands.upscale(image=layer, **drawn), commands.unsharp_mask(image=layer), commands.resize(image=layer)]
+    results += [commands.denoise(image=layer, method=method) for method in methods]
+    results += run_preset([layer], "photo-2x-faithful")
+    for result, *_ in results:
+        assert (result[1] == flat[0, 0]).all()
+
+
+# the model and the detail, where nobody chose
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "rgb", "names", "made"),
+    [
+        ((24, 28), np.uint16, False, ("auto: microscopy", "auto: faithful"), ("microscopy", "faithful")),
+        ((2, 24, 28), np.uint8, False, ("auto: microscopy", "auto: faithful"), ("microscopy", "faithful")),
+        ((24, 28, 3), np.uint8, True, ("auto: photo", "auto: learned"), ("photo", "learned")),
+    ],
+)
+def test_auto_is_by_the_kind_of_the_layer_and_says_so(
+    viewer: Any, qtbot: Any, shape: Any, dtype: Any, rgb: bool, names: Any, made: Any
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+    viewer.add_image(pixels, rgb=rgb)
+    dock = open_dock(viewer, qtbot, model="auto")
+    box = dock.model
+    assert (box.model.currentText(), box.latent.currentText()) == names
+    run(dock, qtbot)
+    recipe = viewer.layers[-1].metadata["linf"]
+    assert (recipe["model"], recipe["latent"]) == made
+
+
+def test_detail_is_one_click_from_auto(viewer: Any, qtbot: Any) -> None:
+    viewer.add_image(stack(1, 24, 28)[0], name="cells")
+    dock = open_dock(viewer, qtbot, model="auto")
+    box = dock.model
+    assert box.auto.isEnabled()
+    assert not box.temperature.isEnabled()
+    box.auto.click()  # a temperature is wanted
+    assert box.latent.currentText() == "auto: drawn"
+    assert box.temperature.isEnabled()
+    dock.show_options({"temperature": 0.5})
+    run(dock, qtbot)
+    assert viewer.layers[-1].metadata["linf"]["latent"] == "drawn"
+    colour = viewer.add_image(np.zeros((24, 28, 3), np.uint8), rgb=True)
+    viewer.layers.selection = {colour}
+    assert box.model.currentText() == "auto: photo"
+
+
+def test_presets_say_what_auto_stood_for_and_stay_as_they_are(viewer: Any, qtbot: Any) -> None:
+    from linf_nodes.workflow import find_preset, read_graph
+    from linf_nodes.workflow.library import one_click_graph, save_preset
+
+    viewer.add_image(stack(1, 24, 28)[0])
+    dock = open_dock(viewer, qtbot, model="auto")
+    dock.presets.names.setEditText("mine")
+    dock.presets.save()
+    saved = read_graph(find_preset("mine")).source
+    assert (saved["2"]["inputs"]["model"], saved["3"]["inputs"]["latent"]) == ("microscopy", "faithful")
+    save_preset("old", one_click_graph({}, {}))  # a graph may leave out what is at the nodes' defaults
+    dock.show_options({"model": "auto", "latent": "auto", "seed": 5, "scale": (3.0, 3.0)})
+    dock.presets.names.setEditText("old")
+    dock.presets.load()
+    options = dock.options()
+    assert (options.model, options.latent, options.seed, options.scale) == ("photo", "auto", 0, (4.0, 4.0))

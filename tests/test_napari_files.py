@@ -14,7 +14,7 @@ pytest.importorskip("zarr", reason="OME-Zarr is tested where the extra zarr is i
 
 import tifffile
 import zarr
-from napari.layers import Image
+from napari.layers import Image, Labels
 from npe2 import PluginManager, PluginManifest
 
 from linf_nodes.hosts.napari.coordinates import coordinates_of, left_out
@@ -23,6 +23,9 @@ from linf_nodes.hosts.napari.placement import corners
 from linf_nodes.hosts.napari.reader import get_reader, read_layers
 from linf_nodes.hosts.napari.source import source_of
 from linf_nodes.pipeline.store import STORE
+from linf_nodes.workflow.axes import Axes
+from linf_nodes.workflow.labels import label_volume
+from linf_nodes.workflow.ome_zarr import write_ome_zarr
 
 from .napari_dock import filters, needs_display, open_dock, run, stack
 from .tiny import write_models
@@ -62,6 +65,10 @@ def pixels(*shape: int, dtype: Any = np.uint16) -> Any:
 def world(layer: Any) -> Any:
     data = layer.data[0] if layer.multiscale else layer.data
     return np.array(corners(layer, tuple(data.shape[: layer.ndim])))
+
+
+def finest(layer: Any) -> Any:
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
 def layers_in(path: Path) -> list[Image]:
@@ -163,6 +170,12 @@ def test_what_a_file_cannot_say_is_said() -> None:
     moved = Image(pixels(20, 24), affine=[[1, 0, 5], [0, 1, 0], [0, 0, 1]])
     assert "the affine transform" in left_out(source_of(moved))
     assert left_out(source_of(Image(pixels(20, 24), scale=(2, 3), units=("um", "um")))) == ""
+    place = {"scale": (10, 1, 1), "translate": (5, 0, 0)}
+    wavelengths = source_of(Image(pixels(2, 20, 24), axis_labels=("λ", "y", "x"), **place))
+    assert left_out(wavelengths) == ""
+    assert "the step of λ, the start of λ" in left_out(wavelengths, tiff=True)
+    frames = Image(pixels(2, 20, 24), axis_labels=("t", "y", "x"), scale=(3, 1, 1), units=("s", "um", "um"))
+    assert left_out(source_of(frames), tiff=True) == ""
     kymograph = Image(pixels(20, 24), units=("s", "um"), axis_labels=("y", "x"))
     assert "the unit second of y" in left_out(source_of(kymograph))
     assert coordinates_of(source_of(kymograph)).units[0] is None
@@ -213,8 +226,7 @@ def test_save_selected_layers_keeps_everything(viewer: Any, plugin: Any, tmp_pat
     )
     assert viewer.layers.save(str(tmp_path / f"kept{suffix}"), plugin="linf-nodes")
     [found] = layers_in(tmp_path / f"kept{suffix}")
-    finest = found.data[0] if found.multiscale else found.data
-    assert (np.asarray(finest) == layer.data).all()
+    assert (finest(found) == layer.data).all()
     assert np.abs(world(found) - world(layer)).max() < 1e-9
     assert (found.name, found.visible, found.colormap.name) == ("GFP", False, "magenta")
     assert list(found.contrast_limits) == [150, 2500]
@@ -234,8 +246,8 @@ def test_each_layer_is_saved_to_a_file_of_its_own(viewer: Any, plugin: Any, tmp_
     for layer, file in zip(viewer.layers, written, strict=True):
         [found] = layers_in(Path(file))
         assert found.rgb == layer.rgb
-        again = found.data if layer.rgb else np.moveaxis(np.asarray(found.data), 0, -1)
-        assert (np.asarray(again) == layer.data).all()
+        again = finest(found) if layer.rgb else np.moveaxis(finest(found), 0, -1)
+        assert (again == layer.data).all()
 
 
 # reading
@@ -288,6 +300,14 @@ def test_older_and_odd_axes_are_read(tmp_path: Path, axes: str, version: str) ->
     assert len(reader(str(path))) == 2
 
 
+def test_a_folder_that_cannot_be_opened_is_not_claimed(tmp_path: Path) -> None:
+    path = omero(tmp_path, [])
+    assert get_reader(str(path)) is not None
+    for entries in ([], {}, [{}], [{"datasets": []}], [None], "x"):
+        zarr.open_group(path, mode="r+").attrs["multiscales"] = entries
+        assert get_reader(str(path)) is None
+
+
 def test_the_reader_is_offered_only_for_what_it_opens(plugin: Any, tmp_path: Path) -> None:
     def offered(path: Path) -> bool:
         readers = PluginManager.instance().iter_compatible_readers([str(path)])
@@ -300,6 +320,15 @@ def test_the_reader_is_offered_only_for_what_it_opens(plugin: Any, tmp_path: Pat
     path = omero(tmp_path, [])
     assert offered(path / ".zattrs")
     assert len(read_layers(str(path / ".zattrs"))) == 2
+
+
+@needs_display
+def test_labels_are_opened_as_labels(viewer: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cells.ome.zarr"
+    write_ome_zarr(label_volume(pixels(20, 24), Axes(2, 0, 1), (40, 48)), path)
+    [found] = add_file(viewer, path)
+    assert isinstance(found, Labels)
+    assert found.data[0].shape == (40, 48)
 
 
 @needs_display

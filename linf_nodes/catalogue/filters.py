@@ -60,12 +60,17 @@ def denoise(
 
     check_image(image)
     axis = 2 if image.shape[1] > 2 else None  # bilateral takes no colour axis of length 1
+
+    def bilateral(picture: Any) -> Any:
+        low = min(0.0, float(picture.min()))  # scikit-image weighs differences wrongly where samples are negative
+        return low + denoise_bilateral(
+            picture - low, sigma_color=strength, sigma_spatial=2, mode="edge", channel_axis=axis
+        )
+
     methods: dict[str, Callable[[Any], Any]] = {
         "total variation": lambda p: denoise_tv_chambolle(p, strength, channel_axis=axis),
         "non-local means": lambda p: denoise_nl_means(p, 5, 6, strength, sigma=strength, channel_axis=axis),
-        "bilateral": lambda p: denoise_bilateral(
-            p.clip(0, 1), sigma_color=strength, sigma_spatial=2, channel_axis=axis
-        ),
+        "bilateral": bilateral,
     }
     return _each(image, lambda p: methods[method](p if axis else p[..., 0]))
 

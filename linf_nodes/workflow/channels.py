@@ -74,17 +74,6 @@ def to_json(channels: Channels) -> list[dict[str, Any]]:
     return [{name: value for name, value in asdict(c).items() if value is not None} for c in channels]
 
 
-def to_omero(channels: Channels) -> dict[str, Any]:
-    """What is known of them, as OME-Zarr has it."""
-    entries: list[dict[str, Any]] = []
-    for c in channels:
-        known = {"label": c.name, "color": c.colour, "active": c.active}
-        entries.append({name: value for name, value in known.items() if value is not None})
-        if c.start is not None and c.end is not None:
-            entries[-1]["window"] = {"start": c.start, "end": c.end, "min": c.start, "max": c.end}
-    return {"channels": entries} if entries else {}
-
-
 def from_json(entries: Any) -> Channels:
     """The inverse of `to_json`."""
     every = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []

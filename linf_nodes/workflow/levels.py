@@ -113,8 +113,9 @@ def fetched(part: Any) -> Array:
 
 
 def _around(value: float, dtype: np.dtype[Any]) -> Levels:
-    """Levels of a volume that looks constant."""
-    return full_range(dtype) if dtype.kind in "iu" else Levels(value, value + max(1.0, abs(value)))
+    """Levels of a volume that looks constant; of samples that float32 would round, its value is an exact 0."""
+    exact = dtype.kind in "iu" and dtype.itemsize < 4
+    return full_range(dtype) if exact else Levels(value, value + max(1.0, abs(value)))
 
 
 def _windows(source: Any, axes: Axes, channel: int | None = None) -> Iterator[Array]:

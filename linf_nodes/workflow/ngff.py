@@ -42,15 +42,21 @@ def create(
     BadValue
         When ome-zarr is not installed, or the system refuses to write.
     """
-    zarr = packages()[0]
+    zarr, writer, formats = _packages()
     try:
         # the recipe first: whatever stops this, the folder is known for what it is
         group = zarr.open_group(str(folder), mode="a", zarr_format=3, attributes={KEY: {**recipe, "finished": False}})
         for level in levels:
             if level.path not in group:
-                add_array(group, level, volume.dtype_of(output))
-        labels = isinstance(volume, LabelVolume)
-        say_levels(group, folder.name, levels, {} if labels else _omero(levels[0], volume, output, channels))
+                _array(group, level, volume.dtype_of(output))
+        writer.write_multiscales_metadata(
+            group,
+            [_dataset(level) for level in levels],
+            fmt=formats.FormatV05(),
+            axes=_axes(levels[0].coordinates),
+            name=folder.name.removesuffix(".zarr").removesuffix(".ome"),
+            metadata={} if isinstance(volume, LabelVolume) else {"omero": _omero(levels[0], volume, output, channels)},
+        )
         if isinstance(volume, LabelVolume):
             group.attrs["ome"] = {**group.attrs["ome"], "image-label": {**volume.about, "version": "0.5"}}
         group.attrs[KEY] = {**recipe, "finished": False}
@@ -58,23 +64,10 @@ def create(
         raise refusal(folder, error) from error
 
 
-def say_levels(group: Any, name: str, levels: Sequence[Level], omero: Mapping[str, Any]) -> None:
-    """Write the metadata of a group that holds levels."""
-    _, writer, formats = packages()
-    writer.write_multiscales_metadata(
-        group,
-        [_dataset(level) for level in levels],
-        fmt=formats.FormatV05(),
-        axes=_axes(levels[0].coordinates),
-        name=name.removesuffix(".zarr").removesuffix(".ome"),
-        metadata={"omero": dict(omero)} if omero else {},
-    )
-
-
 def mark_finished(folder: Path) -> None:
     """Say in the recipe that nothing is missing; raises `BadValue` when the system refuses to write."""
     try:
-        group = packages()[0].open_group(str(folder), mode="r+")
+        group = _packages()[0].open_group(str(folder), mode="r+")
         group.attrs[KEY] = {**group.attrs[KEY], "finished": True}
     except OSError as error:
         raise refusal(folder, error) from error
@@ -82,7 +75,7 @@ def mark_finished(folder: Path) -> None:
 
 def open_level(folder: Path, level: Level) -> Any:
     """One array, for reading and writing. A block of zeros is written too, for a missing one is one to do."""
-    zarr = packages()[0]
+    zarr = _packages()[0]
     return zarr.open_array(str(folder / level.path), mode="r+").with_config({"write_empty_chunks": True})
 
 
@@ -105,8 +98,7 @@ def recipe_in(folder: Path) -> dict[str, Any] | None:
     return recipe
 
 
-def packages() -> tuple[Any, Any, Any]:
-    """zarr, and the writer and the formats of ome-zarr; raises `BadValue` where they are not installed."""
+def _packages() -> tuple[Any, Any, Any]:
     try:
         with warnings.catch_warnings():
             # ome-zarr itself makes an object of a class that it deprecates, while it is imported
@@ -119,8 +111,7 @@ def packages() -> tuple[Any, Any, Any]:
     return zarr, writer, formats
 
 
-def add_array(group: Any, level: Level, dtype: np.dtype[Any]) -> None:
-    """Make the array of a level in a group."""
+def _array(group: Any, level: Level, dtype: np.dtype[Any]) -> None:
     from zarr.codecs import BloscCodec
 
     group.create_array(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..atomic import atomic_write
 from ..errors import BadValue
-from .axes import Array, Axes
+from .axes import Array
 from .channels import Channels, to_json, to_ome_xml
 from .coordinates import Coordinates
 from .disk import check_space
@@ -63,15 +63,16 @@ def write_ome_tiff(
     where = coordinates or Coordinates.of(volume.axes)
     order = file_order(volume, where)
     dtype = volume.dtype_of(output)
-    check_type(dtype)
-    order, axes = letters_of(volume.axes, where, order)
+    if str(dtype) not in _TYPES:
+        raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
+    order, axes = _tiff_order(volume, where, order)
     size = math.prod(volume.shape) * dtype.itemsize
     if not ignore_space:
         check_space(path, size + _ROOM)
     with (
         owned(path),
         atomic_write(path) as temporary,
-        tifffile.TiffWriter(temporary, bigtiff=is_big(size), ome=True) as tiff,
+        tifffile.TiffWriter(temporary, bigtiff=size > _BIG, ome=True) as tiff,
     ):
         tiff.write(
             _planes(volume, order, output, progress),
@@ -86,19 +87,9 @@ def write_ome_tiff(
     return Path(path)
 
 
-def check_type(dtype: np.dtype[Any]) -> None:
-    """Refuse samples that the format does not know; raises `BadValue`."""
-    if str(dtype) not in _TYPES:
-        raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")
-
-
-def is_big(size: int) -> bool:
-    """Whether so many bytes need a BigTIFF."""
-    return size > _BIG
-
-
-def letters_of(axes: Axes, where: Coordinates, order: Sequence[int]) -> tuple[tuple[int, ...], str]:
+def _tiff_order(volume: Volume, where: Coordinates, order: Sequence[int]) -> tuple[tuple[int, ...], str]:
     """The source's axes in the file's order with their letters: looped, Y, X, samples of a colour last."""
+    axes = volume.axes
     looped = [a for a in order if a in axes.looped]
     letters = {a: where.names[a].upper() for a in looped}
     letters |= {a: "C" for a, name in letters.items() if name not in ("T", "Z")}
@@ -143,12 +134,12 @@ def _metadata(
     kept = channels if len(channels) == count and "S" not in letters else ()
     found: dict[str, Any] = {"axes": letters, "MapAnnotation": _annotation(volume.recipe(output), kept)}
     counts = [volume.shape[a] for a in order if a in volume.axes.looped]
-    found |= placed(where, letters, counts)
+    found |= _placed(where, letters, counts)
     said = to_ome_xml(kept) if kept else {}
     return found | ({"Channel": said} if said else {})
 
 
-def placed(where: Coordinates, letters: str, counts: Sequence[int]) -> dict[str, Any]:
+def _placed(where: Coordinates, letters: str, counts: Sequence[int]) -> dict[str, Any]:
     """Sizes and places of pixels as OME-XML has them.
 
     Parameters

@@ -171,14 +171,14 @@ class Plane:
             raise BadValue(
                 f"The model {self.model.name!r} overflowed in plane {self.index}: use the precision float32."
             )
-        return as_samples(_intensities(self.levels, values), self.volume.source_dtype)
+        return as_samples(self.levels.exactly(values), self.volume.source_dtype)
 
     def _joined(self, result: Array, window: Window, pixels: Block) -> Array:
         """With the alpha, enlarged bilinearly, where there is one."""
         if window.alpha is None:
             return result
         dtype = self.volume.source_dtype
-        alpha = _intensities(full_range(dtype), window.enlarged(window.alpha, self.grid, pixels))
+        alpha = full_range(dtype).exactly(window.enlarged(window.alpha, self.grid, pixels))
         return np.concatenate((result, as_samples(alpha, dtype)))
 
     def _deviation(self, window: Window, block: Block) -> Array:
@@ -218,12 +218,6 @@ def _threads(count: int | None) -> Iterator[None]:
 def _tensor(levels: Levels, samples: Array) -> Tensor:
     """Samples `[c, h, w]` in the network's units, float32."""
     return torch.from_numpy(np.ascontiguousarray(levels.normal(samples), np.float32))
-
-
-def _intensities(levels: Levels, values: Array) -> Array:
-    """The inverse, in float64."""
-    wide: Array = values.astype(np.float64) * (levels.high - levels.low) + levels.low
-    return wide
 
 
 def _even(patches: int, most: int, align: int) -> int:

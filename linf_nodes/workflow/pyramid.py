@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ..errors import BadValue
-from .axes import Axes
 from .coordinates import Coordinates
 from .volume import Volume
 
@@ -85,11 +84,7 @@ def levels_of_file(volume: Volume, coordinates: Coordinates) -> tuple[tuple[Leve
 
 def file_order(volume: Volume, coordinates: Coordinates) -> tuple[int, ...]:
     """The source's axes in the order time, channel, z, y, x; raises `BadValue` where there is no such order."""
-    return order_of(volume.axes, coordinates)
-
-
-def order_of(axes: Axes, coordinates: Coordinates) -> tuple[int, ...]:
-    """The same of any array's axes."""
+    axes = volume.axes
     usual = {"t": 0, "z": 2}
     rank = {a: usual.get(coordinates.names[a].lower(), 1) for a in axes.looped} | {axes.y: 3, axes.x: 4}
     if axes.colour is not None:
@@ -97,8 +92,8 @@ def order_of(axes: Axes, coordinates: Coordinates) -> tuple[int, ...]:
     if len(set(rank.values())) < axes.ndim:
         names = ", ".join(coordinates.names)
         raise BadValue(
-            f"The file's axes are t, c, z, y, x at most, but the stack has {names}: rename them with --axes, or save "
-            "its parts apart."
+            f"The file's axes are t, c, z, y, x at most, but the stack has {names}: rename them (--axes, a layer's "
+            "axis_labels), or save its parts apart."
         )
     return tuple(sorted(rank, key=lambda a: rank[a]))
 

@@ -1,9 +1,11 @@
 """Between picture files and the tensors that nodes pass on."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import BadShape
@@ -36,7 +38,12 @@ class Levels:
         return pixels if self.usual else ((pixels.astype(np.float64) - self.low) / self._span).astype(np.float32)
 
     def restored(self, pixels: FloatArray) -> FloatArray:
-        return pixels if self.usual else (pixels.astype(np.float64) * self._span + self.low).astype(np.float32)
+        return pixels if self.usual else self.exactly(pixels).astype(np.float32)
+
+    def exactly(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """The same in float64, for samples that float32 would round."""
+        wide: NDArray[np.float64] = values.astype(np.float64) * self._span + self.low
+        return wide
 
     @property
     def _span(self) -> float:

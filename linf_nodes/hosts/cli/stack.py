@@ -119,8 +119,8 @@ def _settings(args: argparse.Namespace, stack: Stack) -> Settings:
     given = read_options(args, LOAD) | read_options(args, UPSCALE)
     changes = chosen(given, is_photo(stack.source.dtype, stack.axes.colour is not None))
     if changes:
-        detail = ", faithful: no detail is added" if changes.get("latent") == "faithful" else ""
-        say(f"note: the model is {changes['model']}{detail}; --model and --temperature choose")
+        detail = ", faithful: no detail is added" if "latent" in changes else ""
+        say(f"note: the model is {changes['model']}{detail}; --model and --temperature choose otherwise")
         given |= changes
     return Settings(**{f.name: given[f.name] for f in fields(Settings) if f.name in given})
 

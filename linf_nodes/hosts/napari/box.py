@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -15,8 +15,6 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QWidget,
 )
-
-from .calm import name_field
 
 
 class Box(QGroupBox):
@@ -72,6 +70,13 @@ class Box(QGroupBox):
             inside = item.layout() if item is not None else None
             if inside is not None and inside.indexOf(first) >= 0:
                 self._form.setRowVisible(r, not hidden)
+
+
+def name_field(field: QWidget, text: str) -> None:
+    """Give a field, and the parts of it that can be chosen, the name that a screen reader says."""
+    for part in (field, *field.findChildren(QWidget)):
+        if not part.accessibleName() and (part is field or part.focusPolicy() != Qt.FocusPolicy.NoFocus):
+            part.setAccessibleName(text)
 
 
 def fill(combo: QComboBox, entries: Iterable[tuple[str, Any]], keep: Any = None) -> None:

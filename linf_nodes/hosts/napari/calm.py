@@ -54,13 +54,6 @@ def calm(widget: QWidget) -> None:
             field.installEventFilter(filter_)
 
 
-def name_field(field: QWidget, text: str) -> None:
-    """Give a field, and the parts of it that can be chosen, the name that a screen reader says."""
-    for part in (field, *field.findChildren(QWidget)):
-        if not part.accessibleName() and (part is field or part.focusPolicy() != Qt.FocusPolicy.NoFocus):
-            part.setAccessibleName(text)
-
-
 def _is_decimal(field: QWidget) -> bool:
     if isinstance(field, QLineEdit):
         return isinstance(field.validator(), QDoubleValidator)

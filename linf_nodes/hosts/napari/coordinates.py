@@ -46,11 +46,13 @@ def axis_names(source: Source) -> list[str]:
     return [taken[a] for a in range(len(source.data.shape))]
 
 
-def left_out(source: Source) -> str:
+def left_out(source: Source, tiff: bool = False) -> str:
     """A sentence on what a file cannot say of a layer; empty where it says all."""
-    layer, names = source.layer, axis_names(source)
-    lost = [f"the unit {u} of {n}" for n, u in zip(names, _units(source), strict=False) if not _suits(n, u)]
+    layer, names, units = source.layer, axis_names(source), _units(source)
+    lost = [f"the unit {u} of {n}" for n, u in zip(names, units, strict=False) if not _suits(n, u)]
     linear, scale = np.asarray(layer.affine.linear_matrix), np.asarray(layer.scale)
+    if tiff:
+        lost += [f"the {what} of {names[a]}" for a in source.looped for what in _not_in_tiff(layer, a, names[a])]
     moved = np.any(np.asarray(layer.affine.translate))
     if moved or not np.allclose(linear, np.eye(len(scale))):
         lost.append("the affine transform")
@@ -59,6 +61,14 @@ def left_out(source: Source) -> str:
     if np.any(scale < 0):
         lost.append("the flip")
     return f"The file has no place for {', '.join(lost)} of '{source.name}'." if lost else ""
+
+
+def _not_in_tiff(layer: Any, axis: int, name: str) -> list[str]:
+    """What OME-XML, which knows the step of t and the step and place of z, cannot say of a looped axis."""
+    if name == "z":
+        return []
+    timed = name == "t" and str(layer.units[axis]) != "pixel" and _suits(name, str(layer.units[axis]))
+    return ["step"] * (float(layer.scale[axis]) != 1 and not timed) + ["start"] * bool(layer.translate[axis])
 
 
 def _units(source: Source) -> list[str]:

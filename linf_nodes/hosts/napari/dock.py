@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 
 from ...errors import BadValue, LinfError
 from ...memory import memory_text
+from .box import name_field
 from .budget import time_text
-from .calm import calm, name_field
+from .calm import calm
 from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live

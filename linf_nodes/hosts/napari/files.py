@@ -105,7 +105,10 @@ def listed(files: list[Path]) -> str:
 
 def lost_in(requests: list[Request], path: Path | None) -> str:
     """What the files have no place for, in a sentence for each layer."""
-    return "" if path is None else " ".join(text for text in (left_out(r.source) for r in requests) if text)
+    if path is None:
+        return ""
+    tiff = requests[0].options.target is Target.TIFF
+    return " ".join(text for text in (left_out(r.source, tiff) for r in requests) if text)
 
 
 def _write(file: File, progress: Report) -> None:

@@ -11,6 +11,10 @@ from ...pictures.kind import AUTO, chosen
 from .box import Box, choose, fill
 
 _LATENTS = ((AUTO, AUTO), ("faithful", "faithful"), ("learned", "learned"), ("drawn", "drawn"))
+_TIP = (
+    "auto: photo for 8-bit colour; for grey, channels and more bits microscopy, and that faithful as long as neither a "
+    "detail nor a temperature is chosen. Or the name of a model, or a file's path."
+)
 # Why fields are off.
 _IDLE = {
     "faithful": "Faithful: no detail is added, so temperature, strength and seed are not used.",
@@ -33,7 +37,7 @@ class ModelBox(Box):
         self.auto.setChecked(True)
         self.seed = QLargeIntSpinBox()
         self.seed.setRange(0, (1 << 64) - 1)
-        self.row("Model", [self.model], ["model"])
+        self.row("Model", [self.model], tip=_TIP)
         self.row("Detail", [self.latent], ["latent"])
         self.row("Prior", [self.prior], ["prior"])
         self.row("Temperature", [self.temperature, self.auto], ["temperature"])
@@ -93,8 +97,9 @@ class ModelBox(Box):
         self.model.setItemText(self.model.findData(AUTO), f"{AUTO}: {model}")
         self.latent.setItemText(self.latent.findData(AUTO), f"{AUTO}: {self._kind(AUTO)}")
         self.temperature.setVisible(not self.auto.isChecked())  # its number would not be the one that counts
-        for field in (self.temperature, self.auto, self.strength):
+        for field in (self.temperature, self.strength):
             field.setEnabled(kind != "faithful")
+        self.auto.setEnabled(kind != "faithful" or self.latent.currentData() == AUTO)  # a temperature asks for detail
         self.seed.setEnabled(kind == "drawn")
         self._idle.setText(_IDLE[kind])
         self._idle.setVisible(bool(_IDLE[kind]))

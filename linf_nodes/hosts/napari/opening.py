@@ -35,4 +35,4 @@ def add_file(viewer: Any, path: Path) -> list[Any]:
     """
     from .reader import read_layers
 
-    return [viewer.add_image(data, **options) for data, options, _ in read_layers(str(path))]
+    return [getattr(viewer, f"add_{kind}")(data, **options) for data, options, kind in read_layers(str(path))]

@@ -132,8 +132,15 @@ _OF_SOURCE = ("megapixels", "longest_side", "shortest_side")  # sizes that depen
 
 
 def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Size) -> dict[str, Any]:
-    """What a preset's two nodes change in the options; megapixels become the exact size for a source of `lr_size`."""
-    found = {name: value for name, value in {**load, **upscale}.items() if name in (*_LOAD, *_UPSCALE)}
+    """What a preset's two nodes change in the options; what they leave out is the nodes' own default.
+
+    Megapixels become the exact size for a source of `lr_size`.
+    """
+    from ...catalogue import NODES  # late: torch
+
+    own = {i.name: i.default for name in ("LINFLoadModel", "LINFUpscale") for i in NODES[name].inputs}
+    given = {**own, **load, **upscale}
+    found = {name: given[name] for name in (*_LOAD, *_UPSCALE)}
     size = int(upscale.get("height", 0)), int(upscale.get("width", 0))
     if any(upscale.get(name) for name in _OF_SOURCE):
         from ...pipeline.size import SizeWish
@@ -143,10 +150,8 @@ def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Siz
         return found | {"sizing": Sizing.PIXEL, "pixel": upscale["pixel"][:2]}
     if any(size):
         return found | {"sizing": Sizing.SIZE, "size": size}
-    if "scale" in upscale:
-        y = float(upscale["scale"])
-        return found | {"sizing": Sizing.SCALE, "scale": (y, float(upscale.get("scale_x", 0)) or y)}
-    return found
+    y = float(given["scale"])
+    return found | {"sizing": Sizing.SCALE, "scale": (y, float(given["scale_x"]) or y)}
 
 
 def in_unit(pixel: Pair, given: str, wanted: str) -> Pair:

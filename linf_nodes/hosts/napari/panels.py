@@ -7,7 +7,8 @@ from typing import Any
 from magicgui.widgets import FunctionGui
 
 from . import widgets
-from .calm import calm, name_field
+from .box import name_field
+from .calm import calm
 from .run_preset import run_preset_widget
 
 

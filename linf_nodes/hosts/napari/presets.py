@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import LinfError
-from .calm import name_field
+from .box import name_field
 
 Values = dict[str, Any]
 

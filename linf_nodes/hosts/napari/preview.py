@@ -95,4 +95,4 @@ def _samples(levels: "Levels", values: NDArray[Any], volume: "Volume") -> NDArra
     """Values in the network's units as samples of the source's type."""
     from ...workflow.levels import as_samples
 
-    return as_samples(values.astype(np.float64) * (levels.high - levels.low) + levels.low, volume.source_dtype)
+    return as_samples(levels.exactly(values), volume.source_dtype)

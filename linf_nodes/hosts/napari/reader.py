@@ -35,7 +35,7 @@ def get_reader(path: str | list[str]) -> Read | None:
 
 
 def read_layers(path: str | list[str], stack: bool = False) -> list[LayerData]:
-    """A file as image layers, read as they are shown: one layer, or one for every channel.
+    """A file as layers, read as they are shown: one image or one of labels, or an image for every channel.
 
     Raises
     ------
@@ -46,9 +46,11 @@ def read_layers(path: str | list[str], stack: bool = False) -> list[LayerData]:
     opened = open_stack(file)
     attributes = _attributes(file) if file.is_dir() else {_KEY: _tiff_recipe(file)}
     levels = _levels(file) if file.is_dir() else [_lazy(opened)]
-    channel = _channel(opened)
+    channel = _channel(opened) if opened.label is None else None
     options = _options(file, opened, attributes, channel) | {"multiscale": len(levels) > 1}
     deviation = {"colormap": "magma"} if (attributes.get(_KEY) or {}).get("output") == "deviation" else {}
+    if opened.label is not None:
+        return [_layer(levels, {name: value for name, value in options.items() if name != "rgb"}, "labels")]
     if channel is None:
         return [_layer(levels, {**options, **_looks(opened, 0), **deviation})]
     if options["rgb"]:
@@ -98,8 +100,8 @@ def _channels(
         yield _layer([level[cut] for level in levels], {**options, **own})
 
 
-def _layer(levels: list[Any], options: dict[str, Any]) -> LayerData:
-    return levels if len(levels) > 1 else levels[0], options, "image"
+def _layer(levels: list[Any], options: dict[str, Any], kind: str = "image") -> LayerData:
+    return levels if len(levels) > 1 else levels[0], options, kind
 
 
 def _levels(folder: Path) -> list[Any]:
@@ -142,7 +144,9 @@ def _multiscales(folder: Path) -> list[dict[str, Any]]:
     attributes = _attributes(folder)
     inner = attributes.get("ome", attributes)
     found = inner.get("multiscales") if isinstance(inner, dict) else None
-    return list(found) if isinstance(found, list) else []
+    if not isinstance(found, list) or not all(isinstance(m, dict) and m.get("datasets") for m in found):
+        return []
+    return found
 
 
 def _tiff_recipe(file: Path) -> dict[str, Any] | None:

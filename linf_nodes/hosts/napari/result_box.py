@@ -34,7 +34,7 @@ class ResultBox(Box):
         fill(self.target, [(text, t) for t, text in _TARGETS.items()])
         self.row("Samples", [self.samples])
         self.row("Also", [self.mean, self.deviation])
-        self.samples.setToolTip("How many pictures to draw, with seeds that count up; a learned prior gives the same.")
+        self.samples.setToolTip("How many pictures to draw, with seeds that count up; without a draw all are the same.")
         self.mean.setToolTip("The most faithful picture: no detail is added (temperature 0).")
         self.deviation.setToolTip("Standard deviation of every pixel, in the layer's intensities, in closed form.")
         self.calibration = self.note()

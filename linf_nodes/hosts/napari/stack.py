@@ -91,7 +91,7 @@ class Stack:
         colours = _colours(values)
         if deviation:
             return self._deviation(values, plane)
-        parts = [self.levels_at(plane).restored(values[:colours]), full_range(self.dtype).restored(values[colours:])]
+        parts = [self.levels_at(plane).exactly(values[:colours]), full_range(self.dtype).exactly(values[colours:])]
         return np.concatenate([as_samples(part, self.dtype) for part in parts])
 
     def _deviation(self, values: Array, plane: int) -> Array:

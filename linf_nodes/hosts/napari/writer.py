@@ -1,18 +1,16 @@
 """*Save Selected Layers* as OME-Zarr or OME-TIFF: napari's own TIFF loses the pixel size."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...errors import LinfError
+from ...errors import BadValue, LinfError
 from .coordinates import coordinates_of
 from .files import free_path, named
 from .looks import channel_of
-from .source import default_axes, source_of
+from .source import Source, default_axes, source_of
 from .work import axes_of
-
-if TYPE_CHECKING:
-    from ...workflow.saving import Plain
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -25,9 +23,9 @@ def write_ome_zarr(path: str, layers: list[LayerData]) -> list[str]:
     OSError
         When there is something of that name, which is never replaced, or a layer has no place in the file.
     """
-    from ...workflow.saving import save_ome_zarr
+    from ...workflow.ome_zarr import write_ome_zarr as write
 
-    return _written(save_ome_zarr, path, layers, ".ome.zarr")
+    return _written(write, path, layers, ".ome.zarr")
 
 
 def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
@@ -38,36 +36,45 @@ def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
     OSError
         When there is something of that name, which is never replaced, or a layer has no place in the file.
     """
-    from ...workflow.saving import save_ome_tiff
+    from ...workflow.ome_tiff import write_ome_tiff as write
 
-    return _written(save_ome_tiff, path, layers, ".ome.tif")
+    return _written(write, path, layers, ".ome.tif")
 
 
-def _written(save: Callable[["Plain", Path], Path], path: str, layers: list[LayerData], suffix: str) -> list[str]:
+def _written(write: Callable[..., Path], path: str, layers: list[LayerData], suffix: str) -> list[str]:
+    """All layers are looked at, and all names, before the first is written."""
     try:
-        return [str(save(plain, file)) for plain, file in _files(path, layers, suffix)]
+        sources = [_source(*layer) for layer in layers]
+        taken: set[str] = set()
+        marks = [[named(source.name)] if len(layers) > 1 else [] for source in sources]
+        files = [_free(free_path(Path(path), mark, suffix, taken)) for mark in marks]
+        for source, file in zip(sources, files, strict=True):
+            _write(write, source, file)
     except LinfError as error:  # of a ValueError napari says that the plugin is no valid writer
         raise OSError(str(error)) from error
+    return [str(file) for file in files]
 
 
-def _files(path: str, layers: list[LayerData], suffix: str) -> list[tuple["Plain", Path]]:
-    """All layers are looked at, and all names, before the first is written."""
-    from ...workflow.saving import new_path
-
-    taken: set[str] = set()
-    plains = [_plain(*layer) for layer in layers]
-    marks = [[named(str(plain.channels[0].name))] if len(layers) > 1 else [] for plain in plains]
-    paths = [new_path(free_path(Path(path), mark, suffix, taken)) for mark in marks]
-    return list(zip(plains, paths, strict=True))
+def _free(file: Path) -> Path:
+    if file.exists():
+        raise BadValue(f"'{file}' is there already: choose another name, or delete it first.")
+    return file
 
 
-def _plain(data: Any, options: dict[str, Any], kind: str) -> "Plain":
+def _source(data: Any, options: dict[str, Any], kind: str) -> Source:
     from napari.layers import Layer
 
-    from ...workflow.saving import Plain
+    layer = Layer.create(data, options, kind)
+    return source_of(layer, *default_axes(tuple(str(label) for label in layer.axis_labels)))
 
-    layer = Layer.create(data, {**options, "metadata": {}}, kind)
-    source = source_of(layer, *default_axes(tuple(str(label) for label in layer.axis_labels)))
-    recipe = (options.get("metadata") or {}).get("linf")
-    axes, channel = axes_of(source), channel_of(layer)
-    return Plain(source.data, axes, coordinates_of(source), (channel,), recipe if isinstance(recipe, dict) else None)
+
+def _write(write: Callable[..., Path], source: Source, file: Path) -> None:
+    from ...workflow.plain import PlainVolume
+
+    about = source.layer.metadata.get("linf")
+    volume = PlainVolume(source.data, axes_of(source), source.size, about=about if isinstance(about, dict) else {})
+    try:
+        write(volume, file, coordinates_of(source), channels=(channel_of(source.layer),))
+    except BaseException:
+        shutil.rmtree(file, ignore_errors=True)
+        raise
