@@ -115,6 +115,20 @@ def test_it_is_the_upscale_node(model: str) -> None:
     assert np.abs(v.plane((2,)) - whole[0, 0].numpy()).max() <= 1e-6
 
 
+def test_passes_are_the_upscale_node_s(model: str) -> None:
+    from linf_nodes.catalogue.loading import load_model
+    from linf_nodes.catalogue.oneclick import upscale
+
+    source = stack(1, 40, 35, dtype=np.float32, low=0, high=1)
+    settings = Settings(model, device="cpu", seed=4, passes=8, tile=14)
+    v = Volume(source, Axes.of(source.shape), (91, 80), settings, Levels())
+    whole = upscale(load_model(model, device="cpu"), torch.from_numpy(source[:1])[None], height=91, width=80,
+                    seed=4, passes=8)  # fmt: skip
+    assert np.abs(v.plane((0,)) - whole[0, 0].numpy()).max() <= 2e-6
+    assert np.array_equal(v.plane((0,)), by_blocks(v)[0])
+    assert v.recipe()["passes"] == 8
+
+
 def test_threads_are_part_of_what_is_settled(model: str) -> None:
     v = volume(stack(45, 38, dtype=np.float32), (131, 97), model=model, tile=14)
     found: dict[int, Array] = {}

@@ -153,7 +153,8 @@ class Plane:
         seen = picture.clamp(-REACH, 1 + REACH)
         excess = None if torch.equal(seen, picture) else picture - seen
         alpha = _tensor(full_range(samples.dtype), samples[colours:]) if len(samples) > colours else None
-        features = Features(self.model, seen[None], None, (lr.rows.start, lr.cols.start))
+        origin, passes = (lr.rows.start, lr.cols.start), volume.settings.passes
+        features = Features(self.model, seen[None], None, origin, passes=passes)
         return Window(features, excess, alpha, samples)
 
     def _not_finite(self) -> str:

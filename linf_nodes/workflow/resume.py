@@ -10,6 +10,7 @@ from .job import Job
 from .record import Entry, Record, Task
 from .versions import check_versions
 
+_BEFORE = {"passes": 1}  # of results from before a recipe said so
 _SAMPLED = ("levels", "source")  # what a recipe says of samples, which are fewer where the source was damaged
 
 
@@ -45,7 +46,7 @@ def resumed(job: Job, recipe: Mapping[str, Any], found: Mapping[str, Any] | None
 def check_same(path: Path, found: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Refuse another recipe than the one that is found; raises `BadValue`."""
     for name, value in recipe.items():
-        if found.get(name) != value:
+        if found.get(name, _BEFORE.get(name)) != value:
             raise BadValue(
                 f"'{path}' holds another result: its {name} is {found.get(name)!r}, not {value!r}; choose another name."
             )

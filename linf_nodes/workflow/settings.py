@@ -32,6 +32,7 @@ class Settings:
     strength: float = 1.0
     seed: int = 0
     tile: int = 0
+    passes: int = 1
 
     def __post_init__(self) -> None:
         inputs = {i.name: i for n in ("LINFLoadModel", "LINFUpscale") for i in NODES[n].inputs}

@@ -225,6 +225,7 @@ class Volume:
             "hr_size": list(self.size),
             **drawn,
             "precision": str(model.dtype).removeprefix("torch."),
+            "passes": s.passes,
             "output": str(Output(output)),
             "shape": list(self.shape),
             "axes": {"y": self.axes.y, "x": self.axes.x, "colour": self.axes.colour},

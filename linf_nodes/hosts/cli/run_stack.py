@@ -15,7 +15,7 @@ _ENDS = (LOAD, SAVE, PREVIEW)
 _ZARR = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 _TIFFS = (".tif", ".tiff", ".lsm")
 _SIZES = ("scale", "scale_x", "height", "width", "megapixels", "temperature", "auto_temperature")
-_HERE_ONLY = ("frame", "origin_y", "origin_x", "edges", "passes")
+_HERE_ONLY = ("frame", "origin_y", "origin_x", "edges")
 _PLAIN = {"precision": "--dtype"}  # flags that are not named like their inputs
 
 

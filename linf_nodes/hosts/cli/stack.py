@@ -34,7 +34,7 @@ from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 # planes are numbered, no crops, no textures; a stack is enlarged as a whole or refused
-_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce", "passes")
+_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce")
 MOST_AT_ONCE = 8  # blocks, each of a few hundred MB
 _SIZES = ("--scale", "--size", "--megapixels", "--longest-side", "--shortest-side", "--pixel-size")
 

@@ -1,4 +1,4 @@
-"""Where and how it is computed; the pixels hardly depend on it."""
+"""Where and how it is computed."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from .box import Box, choose, fill
 
 
 class ComputeBox(Box):
-    """Device, precision and tile."""
+    """Device, precision, tile and the passes of the self-ensemble."""
 
     def __init__(self) -> None:
         super().__init__("Computing")
@@ -21,8 +21,13 @@ class ComputeBox(Box):
         self.row("Device", [self.device], ["device"])
         self.row("Precision", [self.precision], ["precision"])
         self.row("Tile", [self.tile], ["tile"])
-        for signal in (self.device.currentIndexChanged, self.precision.currentIndexChanged, self.tile.valueChanged):
-            signal.connect(lambda _: self.changed.emit())
+        self.passes = QSpinBox()
+        self.passes.setRange(1, 8)
+        self.row("Passes", [self.passes], ["passes"])
+        for combo in (self.device, self.precision):
+            combo.currentIndexChanged.connect(lambda _: self.changed.emit())
+        for number in (self.tile, self.passes):
+            number.valueChanged.connect(lambda _: self.changed.emit())
 
     def show_choices(self, devices: Iterable[str], precisions: Iterable[str]) -> None:
         fill(self.device, [(d, d) for d in devices])
@@ -33,6 +38,7 @@ class ComputeBox(Box):
             "device": self.device.currentData(),
             "precision": self.precision.currentData(),
             "tile": self.tile.value(),
+            "passes": self.passes.value(),
         }
 
     def show_values(self, values: dict[str, Any]) -> None:
@@ -43,3 +49,4 @@ class ComputeBox(Box):
                     combo.addItem(values[name], values[name])
                 choose(combo, values[name])
         self.tile.setValue(values.get("tile", self.tile.value()))
+        self.passes.setValue(values.get("passes", self.passes.value()))

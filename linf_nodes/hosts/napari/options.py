@@ -70,6 +70,7 @@ class Options:
     scope: Scope = Scope.PLANE
     target: Target = Target.LAYER
     tile: int = 0
+    passes: int = 1
     device: str = "auto"
     precision: str = "auto"
 

@@ -186,7 +186,7 @@ def _perform(requests: list[Request], path: Path | None, job: Job) -> int:
 def _kind(request: Request) -> tuple[str, ...]:
     """What decides the time per pixel, by and large."""
     o = request.options
-    return o.model, o.prior, o.latent, o.device, o.precision
+    return o.model, o.prior, o.latent, o.device, o.precision, str(o.passes)
 
 
 def _layers(count: int) -> str:
