@@ -397,7 +397,7 @@ def _models_held() -> int:
 
 @needs_zarr
 def test_a_worker_with_other_weights_refuses(grey: Volume, tmp_path: Path) -> None:
-    job, recipe, _ = driver._prepared(grey, tmp_path / "a.zarr", None, Output.SAMPLE, True)
+    job, recipe, *_ = driver._prepared(grey, tmp_path / "a.zarr", None, Output.SAMPLE, True)
     driver.create(job.folder, job.levels, job.volume, job.output, recipe)
     with pytest.raises(BadValue, match="the same weights"):
         driver.write_box(replace(job, model_hash="feedfacefeedface"), (0, (0, 0, 0)))

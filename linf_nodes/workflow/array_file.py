@@ -36,6 +36,10 @@ class ArrayFile:
         """A window; raises `SourceLost` when the file is gone, or is another one than when it was opened."""
         return steadily(self.path, lambda: self._read(index))
 
+    def stamped(self, index: tuple[int | slice, ...]) -> tuple[Array, str]:
+        """A window and its stamp, both of one moment."""
+        return self[index], self.stamp(index)
+
     def stamp(self, index: tuple[int | slice, ...]) -> str:
         """A short name of the file: it changes when it is written again."""
         return str(list(self.file))

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -69,9 +68,20 @@ class Job:
         samples: int = sum(math.prod(s.stop - s.start for s in box) for box in boxes)
         return size * samples
 
-    def finer_source(self, number: int) -> Any:
-        """The level that a coarser one is made of; every block that is read of it must be there."""
-        return ZarrSource.of(self.folder / self.levels[number - 1].path, since=0)
+    def finer_source(self, number: int) -> ZarrSource:
+        """The level that a coarser one is made of; every block that is read of it must be there.
+
+        Raises
+        ------
+        SourceLost
+            When it is not.
+        """
+        try:
+            return ZarrSource.of(self.folder / self.levels[number - 1].path, since=0)
+        except (OSError, ValueError, KeyError) as error:
+            raise SourceLost(
+                f"'{self.folder}' cannot be read on {socket.gethostname()} ({error}): bring it back."
+            ) from error
 
 
 def write_box(job: Job, task: Task) -> Entry:
@@ -88,22 +98,13 @@ def write_box(job: Job, task: Task) -> Entry:
     number, place = task
     level = job.levels[number]
     box = level.box_at(place)
-    source = Recorded(job.volume.source if number == 0 else _finer(job, number))
+    source = Recorded(job.volume.source if number == 0 else job.finer_source(number))
     if number == 0:
         samples = _enlarged(job, job.volume.of(source), box)
     else:
         samples = job.volume.reduced(source[level.finer(box, job.levels[number - 1].shape)], job.output)
     size, file = write_block(job.folder, level, place, samples, job.check_owner)
     return Entry(task, size, file, tuple(source.readings))
-
-
-def _finer(job: Job, number: int) -> Any:
-    try:
-        return job.finer_source(number)
-    except (OSError, ValueError, KeyError) as error:
-        raise SourceLost(
-            f"'{job.folder}' cannot be read on {socket.gethostname()} ({error}): bring it back."
-        ) from error
 
 
 def _enlarged(job: Job, volume: Volume, box: Box) -> Array:

@@ -1,9 +1,10 @@
 """Write a volume to an OME-Zarr 0.5: every block by a task of its own, which can be repeated."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .ngff import create, mark_finished, recipe_in
 from .ownership import Owner, owned
 from .perform import perform
 from .pyramid import levels_of_file
+from .reading import Reading, Recorded
 from .record import Entry, Record, Task
 from .resume import resumed
 from .volume import Output, Progress, Volume
@@ -72,7 +74,7 @@ def write_ome_zarr(
         When blocks are missing at the end; the message says why.
     """
     with in_a_sentence(path), owned(path) as owner:
-        job, recipe, found = _prepared(volume, place(path), coordinates, Output(output), resume)
+        job, recipe, found, sampled = _prepared(volume, place(path), coordinates, Output(output), resume)
         versions = versions_of(pool, job.volume.settings.device)
         job = replace(job, versions=versions, lock=owner.lock, token=owner.token)
         record = resumed(job, recipe, found)
@@ -81,7 +83,7 @@ def write_ome_zarr(
             check_space(path, job.bytes_but(record.entries))
         create(job.folder, job.levels, job.volume, job.output, recipe, channels)
         record.begin(versions)
-        run = _Run(job, record, owner, progress)
+        run = _Run(job, record, owner, progress, sampled)
         try:
             for number in range(len(job.levels)):  # a coarser level is made of the finer one
                 run.level(number, pool)
@@ -100,24 +102,28 @@ def write_ome_zarr(
 
 def _prepared(
     volume: Volume, path: Path, coordinates: Coordinates | None, output: Output, resume: bool
-) -> tuple[Job, Mapping[str, Any], Mapping[str, Any] | None]:
-    """The job, its recipe, and the recipe of what is there already."""
+) -> tuple[Job, Mapping[str, Any], Mapping[str, Any] | None, list[Reading]]:
+    """The job, its recipe, the recipe of what is there already, and what was read of the source for these."""
     found = recipe_in(path) if path.exists() else None
     if found is not None and not resume:
         raise BadValue(f"'{path}' is there already: add --resume to go on with it, or choose another name.")
-    volume = replace(volume, threads=found.get("threads") if found else volume.threads).settled()
+    source = Recorded(volume.source)
+    volume = replace(volume, source=source, threads=found.get("threads") if found else volume.threads).settled()
+    seen = fingerprint(source, volume.axes)
+    volume = volume.of(source.source)
     levels, order = levels_of_file(volume, coordinates or Coordinates.of(volume.axes))
     job = Job(volume, path, levels, order, output, volume.model_hash)
     names = list(levels[0].coordinates.names)
-    recipe = {**volume.recipe(output), "file_axes": names, "source": fingerprint(volume.source, volume.axes)}
-    return job, recipe, found
+    recipe = {**volume.recipe(output), "file_axes": names, "source": seen}
+    return job, recipe, found, source.readings
 
 
 class _Run:
     """One run into one result: which blocks are done, and which cannot be."""
 
-    def __init__(self, job: Job, record: Record, owner: Owner, progress: Progress | None):
+    def __init__(self, job: Job, record: Record, owner: Owner, progress: Progress | None, sampled: Sequence[Reading]):
         self.job, self.record, self._owner, self._progress = job, record, owner, progress
+        self._sampled = sampled
         self.failed: dict[Task, DamagedPart] = {}
         self._total = sum(1 for level in job.levels for _ in level.places())
 
@@ -128,10 +134,10 @@ class _Run:
         perform(write_box, self.job, filter(self._can_be, todo), pool, self._finished, self._fail)
 
     def check_source(self) -> None:
-        """Raises `SourceLost` when a file of the source is no longer what it was when a block was made of it."""
+        """Raises `SourceLost` when a file of the source is no longer what it was when it was read."""
         source, entries = self.job.volume.source, self.record.entries
-        readings = (reading for task, entry in entries.items() if task[0] == 0 for reading in entry.readings)
-        if not all(reading.files is None or reading.still(source) for reading in readings):
+        finest = (entry.readings for task, entry in entries.items() if task[0] == 0)
+        if not all(reading.files is None or reading.still(source) for reading in chain(self._sampled, *finest)):
             raise SourceLost(
                 "the source has changed while the work went on: put the same one back, or begin anew, when nothing "
                 "writes there"

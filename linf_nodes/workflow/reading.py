@@ -34,13 +34,13 @@ class Recorded:
     """A source that notes what is read of it."""
 
     def __init__(self, source: Any):
-        self._source = source
+        self.source = source
         self.shape, self.dtype = source.shape, source.dtype
         self.readings: list[Reading] = []
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
-        files = files_of(self._source, index)
-        samples = fetched(self._source[index])
+        stamped = getattr(self.source, "stamped", None)
+        samples, files = (fetched(self.source[index]), None) if stamped is None else stamped(index)
         window: JsonIndex = [[i.start, i.stop] if isinstance(i, slice) else int(i) for i in index]
         self.readings.append(Reading(window, digest(samples), files))
         return samples
@@ -53,6 +53,6 @@ def digest(samples: Array | bytes) -> str:
 
 
 def files_of(source: Any, index: tuple[int | slice, ...]) -> str | None:
-    """A short name of the files that a window of a source lies in; None for sources that are none."""
+    """A short name of the files that a window of a source lies in; None for a source of no files."""
     stamp = getattr(source, "stamp", None)
     return stamp(index) if callable(stamp) else None

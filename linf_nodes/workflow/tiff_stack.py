@@ -84,6 +84,10 @@ class TiffStack:
         """
         return steadily(self.path, lambda: self._read(index))
 
+    def stamped(self, index: tuple[int | slice, ...]) -> tuple[Array, str]:
+        """A window and its stamp, both of one moment."""
+        return self[index], self.stamp(index)
+
     def stamp(self, index: tuple[int | slice, ...]) -> str:
         """A short name of the files: it changes when they are written again."""
         return str([list(stamp) for _, stamp in self.files])

@@ -16,7 +16,7 @@ from ..errors import DamagedPart, SourceLost
 from .axes import Array
 from .file_stamp import Unsteady, steadily
 from .watched_store import WatchedStore
-from .zarr_place import place_of
+from .zarr_place import Stamps, place_of
 
 _NAMED = 5  # damaged chunks that a message names
 
@@ -57,7 +57,11 @@ class ZarrSource:
         SourceLost
             When the array is gone, or is another one than when it was opened.
         """
-        return steadily(self.path, lambda: self._read(self._whole(index)))
+        return self.stamped(self._whole(index))[0]
+
+    def stamped(self, index: tuple[int | slice, ...]) -> tuple[Array, str | None]:
+        """A window and its stamp, both of one moment."""
+        return steadily(self.path, lambda: self._read(index))
 
     def stamp(self, index: tuple[int | slice, ...]) -> str | None:
         """A short name of the files that a window lies in: it changes when they are written again; None without any."""
@@ -71,10 +75,9 @@ class ZarrSource:
 
     def _stamp(self, index: tuple[int | slice, ...]) -> str | None:
         array, _, inside = self._checked()
-        stamps = place_of(self.path).stamps(inside + key for key, _ in _chunks(array, index))
-        return hashlib.sha256(repr(sorted(stamps.items())).encode()).hexdigest()[:16] if stamps else None
+        return _stamp_of(place_of(self.path).stamps(inside + key for key, _ in _chunks(array, index)))
 
-    def _read(self, index: tuple[int | slice, ...]) -> Array:
+    def _read(self, index: tuple[int | slice, ...]) -> tuple[Array, str | None]:
         place = place_of(self.path)
         array, store, inside = self._checked()
         keys = {inside + key for key, _ in _chunks(array, index)}
@@ -94,7 +97,7 @@ class ZarrSource:
             raise Unsteady("its chunks come and go")
         for key in missing:
             place.check_never_written(key, self.since)
-        return samples
+        return samples, _stamp_of(before)
 
     def _checked(self) -> tuple[Any, Any, str]:
         """The array, which must be the one that was opened first, its store, and what its keys there begin with."""
@@ -137,6 +140,10 @@ def _short(array: Any) -> str:
     """A short name of an array's own metadata: attributes may change."""
     own = {name: value for name, value in array.metadata.to_dict().items() if name != "attributes"}
     return hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _stamp_of(stamps: Stamps) -> str | None:
+    return hashlib.sha256(repr(sorted(stamps.items())).encode()).hexdigest()[:16] if stamps else None
 
 
 def _chunks(array: Any, index: Sequence[int | slice]) -> Iterator[tuple[str, tuple[slice, ...]]]:
