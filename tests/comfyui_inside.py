@@ -183,7 +183,8 @@ def check_models_come_and_go_in_the_folder() -> None:
     said = load.validate_inputs(model="late")
     expect("'late'" in str(said) and f"put late.safetensors into {folder}" in str(said), said)
     expect("late" in refusal("LINFLoadModel", model="late"))
-    expect("'late'" in str(load.validate_inputs(model="tiny", prior="late")))
+    expect("The prior 'late' is not there" in str(load.validate_inputs(model="tiny", prior="late")))
+    expect("The prior '/a/b.pth' is a path" in str(load.validate_inputs(model="tiny", prior="/a/b.pth")))
     for path in (str(folder / "tiny.safetensors"), "../linf/tiny", "/etc/passwd"):
         expect(load.validate_inputs(model=path) is not True, path)
     expect(load.validate_inputs(model=None) is True, "a wired name is not known before the run")

@@ -1,7 +1,7 @@
 """The Load node: names of files in ComfyUI's folders, its device, and when a file has changed."""
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import comfy.model_management as mm
@@ -41,11 +41,13 @@ def fingerprint_inputs(cls: type[Any], **values: Any) -> tuple[Any, ...]:
 
 def _files(values: Mapping[str, Any]) -> dict[str, Path]:
     given = {name: values.get(name) for name in ("model", "prior")}
-    return {k: file_of(v) for k, v in given.items() if v is not None and not (k == "prior" and v in _WORDS)}
+    return {k: file_of(v, k) for k, v in given.items() if v is not None and not (k == "prior" and v in _WORDS)}
 
 
-def file_of(name: str) -> Path:
+def file_of(name: str, what: str = "model") -> Path:
     """The file of a name, with or without its ending; a path is not a name.
+
+    ComfyUI says what is wrong with one of several inputs at all of them: so the sentence says `what` was named.
 
     Raises
     ------
@@ -58,8 +60,9 @@ def file_of(name: str) -> Path:
     for candidate in (name, bare):
         if candidate in known and known[candidate].is_file():
             return known[candidate]
-    file = name if ending in SUFFIXES else f"{name}.safetensors"
+    file = PurePath(name if ending in SUFFIXES else f"{name}.safetensors").name
+    taken = "a path, and a name is taken here" if file not in (name, f"{name}.safetensors") else "not there"
     raise UnsupportedWeights(
-        f"There is no model named {name!r} (known: {', '.join(known) or 'none'}): choose one of these, or put {file} "
+        f"The {what} {name!r} is {taken} (known: {', '.join(known) or 'none'}): choose one of these, or put {file} "
         f"into {SHELVES[0].folder} and press R."
     )
