@@ -332,6 +332,16 @@ def test_detail_is_one_click_from_auto(viewer: Any, qtbot: Any) -> None:
     colour = viewer.add_image(np.zeros((24, 28, 3), np.uint8), rgb=True)
     viewer.layers.selection = {colour}
     assert box.model.currentText() == "auto: photo"
+    viewer.layers.selection = {viewer.layers["cells"], colour}
+    dock.show_options({"latent": "auto", "auto_temperature": True})
+    assert (box.model.currentText(), box.latent.currentText()) == (
+        "auto: microscopy or photo",
+        "auto: faithful or learned",
+    )
+    assert box.strength.isEnabled()
+    run(dock, qtbot)
+    made = list(viewer.layers)[-2:]
+    assert [layer.metadata["linf"]["model"] for layer in made] == ["microscopy", "photo"]
 
 
 def test_presets_say_what_auto_stood_for_and_stay_as_they_are(viewer: Any, qtbot: Any) -> None:

@@ -234,6 +234,10 @@ def test_save_selected_layers_keeps_everything(viewer: Any, plugin: Any, tmp_pat
     assert found.metadata["linf"]["seed"] == 3
     with pytest.raises(OSError, match="already"):
         viewer.layers.save(str(tmp_path / f"kept{suffix}"), plugin="linf-nodes")
+    layer.data = np.full((3, 20, 24), np.nan, np.float32)
+    with pytest.raises(OSError, match="'GFP': The array holds nothing but NaN"):
+        viewer.layers.save(str(tmp_path / f"none{suffix}"), plugin="linf-nodes")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "models"] == [f"kept{suffix}"]
 
 
 @needs_display

@@ -160,7 +160,7 @@ class SuperResolution(QWidget):
         """The fields as a graph in API format, for presets."""
         from ...workflow.library import one_click_graph
 
-        options = self.options().of_kind(self.model.photo)
+        options = self.options().of_kind(self.model.photos[0])
         if options.sizing is not Sizing.PIXEL:
             return one_click_graph(options.load_values(), options.upscale_values())
         source = self.sources()[0]
@@ -190,7 +190,7 @@ class SuperResolution(QWidget):
         if self._asking:
             self.session.cancel()
         with contextlib.suppress(LinfError):  # said by what follows
-            self.model.show_kind(self.sources()[0].photo)
+            self.model.show_kinds(source.photo for source in self.sources())
         self._describe()
         self.live.follow()
 
@@ -247,7 +247,7 @@ class SuperResolution(QWidget):
         if not (self._ready and self.result.deviation.isChecked()):
             self.result.say_calibration("")
             return
-        o = self.options().of_kind(self.model.photo)
+        o = self.options().of_kind(self.model.photos[0])
         self._reading = Job(lambda _: calibration_text(o.model, o.prior, o.device, o.precision), self)
         self._reading.ended.connect(self._calibrated)
         self._reading.start()

@@ -21,6 +21,7 @@ _IDLE = {
     "learned": "Learned detail is one picture, so the seed is not used. To draw, set a temperature or choose drawn.",
     "drawn": "",
 }
+_BY_ITSELF = "Faithful, as the layer is not 8-bit colour: no detail is added. To add some, untick auto."
 
 
 class ModelBox(Box):
@@ -46,7 +47,7 @@ class ModelBox(Box):
         self.row("Strength", [self.strength], ["strength"])
         self.row("Seed", [self.seed], ["seed"])
         self._idle = self.note()
-        self.photo = False
+        self.photos: tuple[bool, ...] = (False,)
         self._learned: frozenset[str] = frozenset()
         for signal in (*(c.currentIndexChanged for c in (self.model, self.latent, self.prior)), self.auto.toggled):
             signal.connect(self._changed)
@@ -85,34 +86,39 @@ class ModelBox(Box):
         if "auto_temperature" in values:
             self.auto.setChecked(values["auto_temperature"])
 
-    def show_kind(self, photo: bool) -> None:
-        """Say what `auto` stands for: the layer is 8-bit colour, or anything else."""
-        if photo != self.photo:
-            self.photo = photo
+    def show_kinds(self, photos: Iterable[bool]) -> None:
+        """Say what `auto` stands for: which of the layers are 8-bit colour, the first one first."""
+        found = tuple(dict.fromkeys(photos)) or (False,)
+        if found != self.photos:
+            self.photos = found
             self._changed()
 
     def _changed(self) -> None:
-        kind = self._kind()
-        model = chosen({}, self.photo)["model"]
-        self.model.setItemText(self.model.findData(AUTO), f"{AUTO}: {model}")
-        self.latent.setItemText(self.latent.findData(AUTO), f"{AUTO}: {self._kind(AUTO)}")
+        kinds = {self._kind(photo) for photo in self.photos}
+        self._say(self.model, (chosen({}, photo)["model"] for photo in self.photos))
+        self._say(self.latent, (self._kind(photo, AUTO) for photo in self.photos))
         self.temperature.setVisible(not self.auto.isChecked())  # its number would not be the one that counts
         for field in (self.temperature, self.strength):
-            field.setEnabled(kind != "faithful")
-        self.auto.setEnabled(kind != "faithful" or self.latent.currentData() == AUTO)  # a temperature asks for detail
-        self.seed.setEnabled(kind == "drawn")
-        self._idle.setText(_IDLE[kind])
-        self._idle.setVisible(bool(_IDLE[kind]))
+            field.setEnabled(kinds != {"faithful"})
+        by_itself = kinds == {"faithful"} and self.latent.currentData() == AUTO
+        self.auto.setEnabled(kinds != {"faithful"} or by_itself)  # a temperature asks for detail
+        self.seed.setEnabled("drawn" in kinds)
+        self._idle.setText(_BY_ITSELF if by_itself else _IDLE[kinds.pop()] if len(kinds) == 1 else "")
+        self._idle.setVisible(bool(self._idle.text()))
         self.changed.emit()
 
-    def _kind(self, latent: str | None = None) -> str:
+    def _say(self, combo: QComboBox, names: Iterable[str]) -> None:
+        """What `auto` stands for, in its own entry."""
+        combo.setItemText(combo.findData(AUTO), f"{AUTO}: {' or '.join(dict.fromkeys(names))}")
+
+    def _kind(self, photo: bool, latent: str | None = None) -> str:
         """Faithful, learned or drawn: what `Detail.kind` will make of the fields, as far as is known of the model.
 
         `latent` is another choice of the detail than the one that the field says.
         """
         given = {"latent": latent or self.latent.currentData(), "auto_temperature": self.auto.isChecked()}
         given |= {"model": self.model.currentData() or AUTO, "prior": self.prior.currentData()}
-        given |= chosen(given, self.photo)
+        given |= chosen(given, photo)
         if given["latent"] != AUTO:
             return str(given["latent"])
         has_prior = given["prior"] != "none" and (given["prior"] != AUTO or given["model"] in self._learned)

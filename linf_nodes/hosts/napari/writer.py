@@ -9,7 +9,7 @@ from ...errors import BadValue, LinfError
 from .coordinates import coordinates_of
 from .files import free_path, named
 from .looks import channel_of
-from .source import Source, default_axes, source_of
+from .source import Source, default_axes, naming, source_of
 from .work import axes_of
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -74,7 +74,8 @@ def _write(write: Callable[..., Path], source: Source, file: Path) -> None:
     about = source.layer.metadata.get("linf")
     volume = PlainVolume(source.data, axes_of(source), source.size, about=about if isinstance(about, dict) else {})
     try:
-        write(volume, file, coordinates_of(source), channels=(channel_of(source.layer),))
+        with naming(source.name):
+            write(volume, file, coordinates_of(source), channels=(channel_of(source.layer),))
     except BaseException:
         shutil.rmtree(file, ignore_errors=True)
         raise
