@@ -165,7 +165,7 @@ def killed_and_damaged(stage: Stage) -> Outcome:
         block = stage.chance.choice(blocks)
         data = block.read_bytes()
         block.write_bytes(stage.chance.choice([b"", data[: len(data) // 2], os.urandom(len(data))]))
-    return outcome
+    return outcome if outcome.status else stage.end(stage.begin("--resume"))
 
 
 def stopped(stage: Stage) -> Outcome:

@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from ..errors import BadValue, LinfError
-from .patience import Patience, Say, failure
+from .patience import Patience, Say, failure, lost
 from .perform import Pool
 from .questions import ask_versions
 from .versions import Versions, versions_here
@@ -52,11 +52,13 @@ class Cluster:
 
     def share(self, value: Any) -> Any:
         # a task, not scattered data: the scheduler can make it again when the worker that holds it dies
-        return self._client.submit(_itself, value, pure=False)
+        with self._in_a_sentence():
+            return self._client.submit(_itself, value, pure=False)
 
     def submit(self, task: Callable[..., Any], /, *args: Any) -> "Future[Any]":
-        future: Future[Any] = self._executor.submit(task, *args)
-        return future
+        with self._in_a_sentence():
+            future: Future[Any] = self._executor.submit(task, *args)
+            return future
 
     def idle(self, seconds: float) -> None:
         """Say what is waited for; raises a `LinfError` when it is in vain."""
@@ -64,7 +66,10 @@ class Cluster:
 
     def failure(self, error: BaseException) -> LinfError | None:
         scheduler = self._client.scheduler
-        return failure(error, "" if scheduler is None else str(scheduler.address))
+        address = "" if scheduler is None else str(scheduler.address)
+        found = failure(error, address)
+        gone = self._client.status != "running" and not isinstance(error, LinfError)
+        return lost(address) if found is None and gone else found
 
     def versions(self, device: str) -> Versions:
         """What the bits of blocks depend on here, the same on all workers; waits for a first worker.
@@ -75,11 +80,16 @@ class Cluster:
             When a worker or the scheduler lacks linf-nodes, or versions differ.
         """
         start = time.monotonic()
-        while not self._client.scheduler_info()["workers"]:
+        while not self._patience.workers():
             self.idle(time.monotonic() - start)
             time.sleep(0.2)
-        try:
+        with self._in_a_sentence():
             return ask_versions(self._client, device)
+
+    @contextmanager
+    def _in_a_sentence(self) -> Iterator[None]:
+        try:
+            yield
         except LinfError:
             raise
         except Exception as error:

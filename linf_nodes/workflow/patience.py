@@ -30,7 +30,7 @@ class Patience:
         if seconds < SOON:
             self._said = (0.0, "")
             return
-        workers = self._workers()
+        workers = self.workers()
         paused = [w for w in workers.values() if w.get("status") == "paused"]
         if workers and len(paused) == len(workers):
             if seconds >= IN_VAIN and not any(_computes(w) for w in workers.values()):
@@ -46,7 +46,8 @@ class Patience:
         else:
             self._tell(seconds, f"waiting for {len(workers)} workers that have not begun")
 
-    def _workers(self) -> Mapping[str, Any]:
+    def workers(self) -> Mapping[str, Any]:
+        """What the scheduler last said of its workers; raises `BadValue` when the connection is lost."""
         if self._client.status != "running":
             raise lost(self._address())
         try:

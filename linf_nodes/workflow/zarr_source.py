@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -91,7 +91,7 @@ class ZarrSource:
         if before != place.stamps(keys):
             raise Unsteady("it is being written to")
         if failed is not None:
-            raise self._damage(array, inside, keys) or Unsteady(str(failed).split("\n")[0])
+            raise self._damage(array, index) or Unsteady(str(failed).split("\n")[0])
         missing = store.absent & keys
         if before.keys() == keys and missing != {key for key in keys if before[key] is None}:
             raise Unsteady("its chunks come and go")
@@ -111,12 +111,10 @@ class ZarrSource:
             raise SourceLost(f"'{self.path}' has become another array since the work began: put the same one back.")
         return array, store, inside
 
-    def _damage(self, array: Any, inside: str, keys: Set[str]) -> DamagedPart | None:
+    def _damage(self, array: Any, index: Sequence[int | slice]) -> DamagedPart | None:
         """The chunks that cannot be read, found one by one; None where all can."""
         reasons = {}
-        for key, box in _chunks(array, [slice(None)] * len(self.shape)):
-            if inside + key not in keys:
-                continue
+        for key, box in _chunks(array, index):
             try:
                 array[box]
             except Exception as error:
