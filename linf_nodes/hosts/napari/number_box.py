@@ -5,7 +5,8 @@ import re
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QDoubleSpinBox
 
-_BEGUN = re.compile(r"\s*\d*[.,]?\d*([eE][+-]?\d*)?\s*")
+_SIGNS = re.compile(r"[\d.,eE+\-\s]*")  # what may be typed: a key that is not taken would leave another number
+_NUMBER = re.compile(r"\s*\d*[.,]?\d*([eE][+-]?\d+)?\s*")
 _DIGITS = 10  # that are shown
 
 
@@ -26,7 +27,7 @@ class NumberBox(QDoubleSpinBox):
         self.setValue(value)
 
     def validate(self, text: str, pos: int) -> object:  # Qt's name, as the next three
-        state = QValidator.State.Intermediate if _BEGUN.fullmatch(text) else QValidator.State.Invalid
+        state = QValidator.State.Intermediate if _SIGNS.fullmatch(text) else QValidator.State.Invalid
         number = _number(text)
         if number is not None and self.minimum() <= number <= self.maximum():
             state = QValidator.State.Acceptable
@@ -46,6 +47,6 @@ class NumberBox(QDoubleSpinBox):
 
 def _number(text: str) -> float | None:
     try:
-        return float(text.strip().replace(",", ".")) if _BEGUN.fullmatch(text) else None
+        return float(text.strip().replace(",", ".")) if _NUMBER.fullmatch(text) else None
     except ValueError:
         return None
