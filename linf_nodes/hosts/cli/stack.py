@@ -68,7 +68,8 @@ def _image(args: argparse.Namespace, source: str, target: Path, pool: Pool | Non
             left_out = f"a TIFF has no place for the labels beside '{source}': they were left out"
             notes = [left_out] if stack.beside else []
         else:
-            _write_zarr(volume, target, stack, {**options, "pool": pool, "resume": args.resume, "progress": bar})
+            options |= {"pool": pool, "resume": args.resume}
+            write_ome_zarr(volume, target, stack.coordinates, progress=bar, **options)
             notes = carry_labels(stack, volume, target, args.ignore_free_space)
     for note in notes:
         say(f"note: {note}")
@@ -84,10 +85,6 @@ def _volume(args: argparse.Namespace, stack: Stack) -> Volume:
         return label_volume(stack.source, stack.axes, size, stack.label)
     at_once = _cores(args) if _is_tiff(Path(args.target)) else 1
     return Volume(stack.source, stack.axes, size, _settings(args, stack), threads=1, at_once=at_once)
-
-
-def _write_zarr(volume: Volume, target: Path, stack: Stack, options: Mapping[str, Any]) -> None:
-    write_ome_zarr(volume, target, stack.coordinates, **options)
 
 
 @contextmanager
