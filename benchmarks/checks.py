@@ -56,7 +56,7 @@ def seconds(code: Path, source: Path, model: str) -> tuple[float, float]:
     words = [sys.executable, "-c", RUN, str(source), str(target), model]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, cwd=source.parent)
     if done.returncode:
-        raise SystemExit(done.stderr)
+        raise SystemExit(done.stderr or f"a run ended with the status {done.returncode}")
     without, whole = json.loads(done.stdout)
     return without, whole
 
