@@ -85,8 +85,9 @@ def client_at(at: str) -> Iterator[Any]:
 
 
 def ends(run: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit status, and what is said beside the progress that a busy machine has to tell every half minute."""
     said = run.communicate(timeout=HANGS)[1]
-    return run.returncode, said
+    return run.returncode, re.sub(r"linf: \S+: \d+ of \d+\n", "", said)
 
 
 def begun(folder: Path, run: subprocess.Popen[str], blocks: int = 5) -> None:
