@@ -46,23 +46,39 @@ def _status(argv: list[str]) -> int:
         status = _dispatch(argv)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled) as stop:
-        say(f"stopped; {_kept(stop) or 'nothing was written'}")
-        return stop.status if isinstance(stop, Stopped) else STOPPED
+        return _stopped(stop)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except LinfError as error:
+        if (behind := _stop_behind(error)) is not None:
+            return _stopped(behind)
         say("; ".join(part for part in (str(error).rstrip("."), _kept(error)) if part))
         return 2
     except SystemExit as done:  # argparse, after --help or --version
         return done.code if isinstance(done.code, int) else 0
     except (MemoryError, RuntimeError) as error:
+        if (behind := _stop_behind(error)) is not None:
+            return _stopped(behind)
         if not _out_of_memory(error):
             raise
         say("there is not enough memory for this picture at this size: close other programs, or use a smaller scale")
         return 2
     return status
+
+
+def _stopped(stop: BaseException) -> int:
+    say(f"stopped; {_kept(stop) or 'nothing was written'}")
+    return stop.status if isinstance(stop, Stopped) else STOPPED
+
+
+def _stop_behind(error: BaseException) -> Stopped | None:
+    """The signal that an error comes of: what is torn out of its work may fail while it clears up."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, Stopped):
+        found = found.__cause__ or found.__context__
+    return found
 
 
 def _share_cores() -> None:
