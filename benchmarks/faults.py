@@ -473,10 +473,10 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS), metavar="NAME")
     args = parser.parse_args()
     import distributed  # noqa: F401  # so that forks need not
-    import ome_zarr.writer  # noqa: F401
+    import ome_zarr.writer  # noqa: F401  # the same
     import torch
 
-    import linf_nodes.hosts.cli.stack  # noqa: F401
+    import linf_nodes.hosts.cli.stack  # noqa: F401  # the same
 
     torch.set_num_threads(1)
     counts: dict[str, Counter[str]] = {name: Counter() for name in args.kinds}

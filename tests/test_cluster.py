@@ -42,11 +42,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         environment = {**os.environ, "PYTHONPATH": str(path), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"}
         environment["LINF_MODELS"] = str(tmp_path)
         command = [sys.executable, "-m", *words]
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        running.append(
-            subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, start_new_session=group, **pipes)  # type: ignore[call-overload]
-        )
-        return running[-1]
+        process = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, text=True, start_new_session=group,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        running.append(process)
+        return process
 
     yield run
     for process in running:

@@ -12,7 +12,7 @@ pytest.importorskip("napari", reason="napari is not installed")
 from napari.layers import Image
 
 from linf_nodes.errors import BadValue
-from linf_nodes.hosts.napari.options import Options, Sizing, changes_of
+from linf_nodes.hosts.napari.options import Options, Sizing, changes_of, needs_source
 from linf_nodes.hosts.napari.placement import Place, corners, linear_matrix, looks, transform
 from linf_nodes.hosts.napari.source import default_axes, source_of
 from linf_nodes.hosts.napari.view import Rectangle
@@ -147,14 +147,35 @@ def test_sizes_that_cannot_be(options: Options, words: str) -> None:
 
 
 def test_options_become_a_preset_and_come_back() -> None:
-    options = Options(scale=(1.5, 3.0), seed=2**60, latent="noise", temperature=0.2, auto_temperature=False)
+    options = Options(
+        scale=(1.5, 3.0), model="photo", prior="none", device="cpu", precision="float32", latent="noise",
+        temperature=0.2, auto_temperature=False, strength=0.7, seed=2**60, tile=512, passes=8,
+    )  # fmt: skip
     values = options.load_values(), options.upscale_values()
     changed = changes_of(*values, (10, 10))
     assert Options(**changed) == options
 
 
-def test_a_preset_s_megapixels_become_a_size() -> None:
-    assert changes_of({}, {"megapixels": 0.01}, (50, 50))["size"] == (100, 100)
+@pytest.mark.parametrize(
+    ("upscale", "size"),
+    [
+        ({"megapixels": 0.01}, (100, 100)),
+        ({"longest_side": 128}, (128, 128)),
+        ({"shortest_side": 90, "multiple_of": 8}, (88, 88)),
+        ({"scale": 2.1, "multiple_of": 8}, (104, 104)),
+        ({"height": 100, "width": 120, "aspect": "fit"}, (100, 100)),
+        ({"height": 100, "width": 120, "aspect": "fill"}, (100, 120)),
+    ],
+    ids=str,
+)
+def test_a_preset_s_size_of_a_source_becomes_an_exact_one(upscale: dict[str, Any], size: tuple[int, int]) -> None:
+    assert needs_source(upscale)
+    assert changes_of({}, upscale, (50, 50))["size"] == size
+
+
+def test_other_sizes_of_a_preset_need_no_source() -> None:
+    for upscale in ({}, {"scale": 3.0}, {"height": 70}, {"megapixels": 0.0, "multiple_of": 1, "aspect": "stretch"}):
+        assert not needs_source(upscale)
 
 
 def test_rectangles_grow_outwards_and_shrink_to_the_middle() -> None:

@@ -62,7 +62,7 @@ def test_a_second_run_into_the_same_place_is_refused(grey: Volume, tmp_path: Pat
 
     for write, name in ((write_ome_zarr, "a.ome.zarr"), (write_ome_tiff, "a.ome.tif")):
         target = tmp_path / name
-        write(grey, target, progress=lambda *_, w=write, t=target: begin_again(w, t))  # type: ignore[operator]
+        write(grey, target, progress=lambda *_, w=write, t=target: begin_again(w, t))  # type: ignore[operator]  # one of two writers
         assert not lock_of(target).exists()
     assert len(refused) > 2
 

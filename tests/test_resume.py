@@ -33,7 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def grey(model: str, tmp_path: Path) -> Volume:
     """Ten planes of a Zarr, of which eight are sampled for the levels: the planes 2 and 7 are not."""
     zarr.create_array(str(tmp_path / "s.zarr"), shape=(10, 24, 20), chunks=(1, 12, 20), dtype="u2")
-    zarr.open_array(str(tmp_path / "s.zarr"))[...] = stack(10, 24, 20)  # type: ignore[index]
+    zarr.open_array(str(tmp_path / "s.zarr"))[...] = stack(10, 24, 20)  # type: ignore[index]  # it may be a group, for zarr
     return opened(model, tmp_path)
 
 
@@ -93,7 +93,7 @@ def test_a_source_that_changes_during_the_run_is_told_and_mended(grey: Volume, m
         if done == 2:
             (tmp_path / "s.zarr").rename(tmp_path / "aside")
             zarr.create_array(str(tmp_path / "s.zarr"), shape=before.shape, chunks=(1, 12, 20), dtype="u2")
-            zarr.open_array(str(tmp_path / "s.zarr"))[...] = before[::-1]  # type: ignore[index]
+            zarr.open_array(str(tmp_path / "s.zarr"))[...] = before[::-1]  # type: ignore[index]  # the same
 
     target = tmp_path / "a.ome.zarr"
     with pytest.raises(SourceLost, match="has changed while the work went on"):

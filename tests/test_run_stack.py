@@ -1,7 +1,10 @@
 """`linf run` on stacks, and `linf stack` on any number of threads and processes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,13 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
+from linf_nodes.catalogue import NODES
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.workflow import disk
 from linf_nodes.workflow.stack_file import open_stack
 
 from . import tiny
 from .stacks import Array, stack
+
+ROOT = Path(__file__).parents[1]
 
 zarr = pytest.importorskip("zarr")
 pytest.importorskip("ome_zarr")
@@ -57,6 +64,11 @@ def samples(path: str) -> Array:
         (
             {"megapixels": 0.003, "latent": "noise", "tile": 16},
             ["--megapixels", "0.003", "--latent", "drawn", "--tile=16"],
+        ),
+        ({"longest_side": 70, "multiple_of": 8, "passes": 2}, ["--longest-side=70", "--multiple-of=8", "--passes=2"]),
+        (
+            {i.name: i.default for i in NODES["LINFUpscale"].inputs if not i.socket},  # as ComfyUI saves them all
+            ["--scale", "4", "--temperature", "auto"],
         ),
     ],
     ids=str,
@@ -155,3 +167,17 @@ def test_urls_that_hold_no_result_are_refused(
     said = capsys.readouterr().err
     assert re.search(says, said)
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "p.json", "in.png", "out.png"], ["stack", "in.tif", "out.ome.tif", "--model", "tiny.safetensors"]]
+)
+def test_what_needs_no_zarr_runs_without_it(folder: Path, words: list[str]) -> None:
+    preset(folder, scale=2.0)
+    Image.fromarray(np.zeros((12, 14, 3), np.uint8)).save(folder / "in.png")
+    code = "import sys; sys.modules['zarr'] = None; from linf_nodes.hosts.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *words, *["--device=cpu"] * (words[0] == "stack")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (folder / words[-1 if words[0] == "run" else 2]).is_file()

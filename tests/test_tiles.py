@@ -205,11 +205,11 @@ def test_out_of_memory_halves_the_block_and_goes_on(monkeypatch: pytest.MonkeyPa
     plain = enlarge(model, image, (400, 300))
     real, sizes = render._texture, []
 
-    def scarce(scene: object, latent: object, item: int, amount: object, block: Block) -> torch.Tensor:
+    def scarce(scene: Any, latent: Any, item: int, amount: Any, block: Block, others: Any) -> torch.Tensor:
         sizes.append(block.size)
         if block.size[0] > 80:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(scene, latent, item, amount, block)  # type: ignore[arg-type]
+        return real(scene, latent, item, amount, block, others)
 
     monkeypatch.setattr(render, "_texture", scarce)
     assert (enlarge(model, image, (400, 300)) - plain).abs().max() <= 1e-6

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..pipeline.composition import Texture as TextureValue
 from ..pipeline.detail import CHOICES, FORMER
+from ..pipeline.ensemble import TURNS
 from ..pipeline.features import EDGES
 from ..pipeline.features import Features as FeaturesValue
 from ..pipeline.latent import Latent as LatentValue
@@ -111,10 +112,10 @@ Passes = Annotated[
     int,
     {
         "min": 1,
-        "max": 8,
+        "max": len(TURNS),
         "step": 1,
-        "tooltip": "Self-ensemble: the mean of so many of the picture's 8 flips and turns. 8 is 0.1 to 0.2 dB better "
-        "and takes 8 times as long; detail is added as with 1.",
+        "tooltip": "Self-ensemble: the mean of so many of the picture's 8 flips and turns. 8 is 0.2 dB better and "
+        "takes 8 times as long; detail is added as with 1.",
     },
 ]
 Tile = Annotated[

@@ -16,7 +16,7 @@ class MeanShift(nn.Conv2d):
         self.requires_grad_(False)
         with torch.no_grad():
             self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
-            self.bias.copy_(sign * torch.tensor(RGB_MEAN))  # type: ignore[union-attr]
+            self.bias.copy_(sign * torch.tensor(RGB_MEAN))  # type: ignore[union-attr]  # a convolution may have none
 
 
 class ResBlock(nn.Module):

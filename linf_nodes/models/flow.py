@@ -86,7 +86,7 @@ class AffineFlow(nn.Module):
         """
         weights, biases = self._matrices()
         try:
-            inverses, logdet = Inverse.apply(weights)  # type: ignore[no-untyped-call]
+            inverses, logdet = Inverse.apply(weights)  # type: ignore[no-untyped-call]  # torch types no Function
         except RuntimeError as error:
             raise UnsupportedWeights(_SINGULAR) from error
         bias, last = torch.split(biases, [len(self.linears), 1])
@@ -95,7 +95,7 @@ class AffineFlow(nn.Module):
         both = (torch.stack(pair).permute(2, 0, 1, 3) for pair in ((cond.scale, r.flip(1)), terms))
         matrices = torch.stack((weights, inverses.flip(0)), 1)
         h = torch.stack((x, last.expand_as(x)))
-        z, mean = AffineChain.apply(h, matrices, *both).unbind()  # type: ignore[no-untyped-call]
+        z, mean = AffineChain.apply(h, matrices, *both).unbind()  # type: ignore[no-untyped-call]  # torch types no Function
         return _log_normal(z + last) + (cond.scale.log().sum((-2, -1)) + logdet), -mean
 
     def mean(self, cond: Condition) -> Tensor:

@@ -84,7 +84,7 @@ def fourier_features(fields: Tensor, phase: Tensor, corners: Corners, work: Work
     offset = torch.stack((corners.rel_y, corners.rel_x), 2).unsqueeze(-1)
     angle = phase.unsqueeze(1) + (frequency * offset).sum(2)
     amplitude = amplitude * corners.weight.view(q, n, 1, 1)
-    waves: Tensor = Waves.apply(angle)  # type: ignore[no-untyped-call]
+    waves: Tensor = Waves.apply(angle)  # type: ignore[no-untyped-call]  # torch types no Function
     return (waves * amplitude).flatten(1)
 
 

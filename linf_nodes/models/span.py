@@ -55,4 +55,5 @@ class SPAN(Encoder):
         y = early
         for block in self.blocks[1:]:
             y, inner = block(y)
-        return self.fuse(torch.cat((shallow, self.last(y), early, inner), 1))  # type: ignore[no-any-return]
+        features: Tensor = self.fuse(torch.cat((shallow, self.last(y), early, inner), 1))
+        return features

@@ -20,7 +20,7 @@ from .webp import LONGEST_SIDE
 
 Depth = Literal["8", "16", "float32"]
 
-_DTYPES: dict[str, np.dtype[Any]] = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "8": np.dtype(np.uint8),
     "16": np.dtype(np.uint16),
     "float32": np.dtype(np.float32),
@@ -90,9 +90,9 @@ def check_target(
 
 
 def _dtype(picture: Picture, depth: Depth | None, kind: str, path: str | os.PathLike[str]) -> np.dtype[Any]:
-    if depth is not None and depth not in _DTYPES:
-        raise BadValue(f"depth is {depth!r}; use {', '.join(map(repr, _DTYPES))} or None")
-    dtype = np.dtype(picture.dtype) if depth is None else _DTYPES[depth]
+    if depth is not None and depth not in DTYPES:
+        raise BadValue(f"depth is {depth!r}; use {', '.join(map(repr, DTYPES))} or None")
+    dtype = np.dtype(picture.dtype) if depth is None else DTYPES[depth]
     asked = f"depth {depth!r}" if depth else f"the picture's own samples, {dtype},"
     if kind == "PNG" and dtype not in (np.uint8, np.uint16):
         raise BadValue(f"{asked} cannot go into '{path}': PNG holds 8 or 16 bits; use .tif, or depth '8' or '16'")

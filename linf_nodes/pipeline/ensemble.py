@@ -4,7 +4,6 @@ A model errs a little differently on a picture that is mirrored. Every turned pi
 that it is, so that tiles change nothing here either, and its grid of patches begins at another corner.
 """
 
-from collections.abc import Callable
 from itertools import islice, product
 from typing import NamedTuple
 
@@ -16,11 +15,9 @@ from .grid import Grid, Size
 from .scene import Scene
 from .texture import mean
 
-MOST = 8
-
 
 class Turn(NamedTuple):
-    """Columns mirrored, rows mirrored, then both exchanged."""
+    """Mirrored down and across, and then, with `swap`, rows and columns exchanged."""
 
     swap: bool
     down: bool
@@ -75,11 +72,6 @@ class Ensemble:
         for turn, scene in self.others:
             total = total + turn.back(_at(scene, turn.block(pixels, self.grid.hr_size)))
         return total / (1 + len(self.others))
-
-
-def ensemble_of(features: Features, item: int, grid: Grid) -> Callable[[Block, Tensor], Tensor] | None:
-    """What makes of a block's own mean the ensemble's; None where nothing is to be averaged."""
-    return Ensemble(features, item, grid).mean if features.passes > 1 else None
 
 
 def _at(scene: Scene, pixels: Block) -> Tensor:

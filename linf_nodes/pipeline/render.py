@@ -11,12 +11,12 @@ from ..errors import BadShape, OutOfMemory
 from .blocks import Block, Plan, halves
 from .cells import interpolate
 from .device import is_out_of_memory
-from .ensemble import ensemble_of
+from .ensemble import Ensemble
 from .features import Features, check_numbers, has_alpha
 from .grid import Grid
 from .latent import Latent
 from .scene import Scene
-from .texture import inverse, mean, mean_and_detail, mean_and_reference, nothing
+from .texture import inverse, mean, mean_and_detail, mean_and_reference
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
@@ -77,17 +77,12 @@ def stream(
     OutOfMemory
         When even the smallest block does not fit.
     """
-    scene, averaged = features.scene(item, latent.grid), ensemble_of(features, item, latent.grid)
-
-    def texture(block: Block) -> Tensor:
-        if averaged is None or latent.kind == "reference":  # which is to be met, not its mean
-            return _texture(scene, latent, item, amount, block)
-        mu, detail = _apart(scene, latent, item, amount, block)
-        mu = averaged(block.pixels(latent.grid), mu)
-        return mu if detail is None else mu + detail
-
+    scene = features.scene(item, latent.grid)
+    # a reference is to be met, not its mean
+    others = Ensemble(features, item, latent.grid) if features.passes > 1 and latent.kind != "reference" else None
     for block in plan if pixels is None else plan.over(pixels):
-        for part, picture in _retry(scene, block, _align(features), texture):
+        parts = _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b, others))
+        for part, picture in parts:
             where = part.pixels(latent.grid)
             base = scene.base(where)
             yield where, finish(features.image[item], latent.grid, where, base, picture, features.origin)
@@ -133,31 +128,23 @@ def _align(features: Features) -> int:
     return 1 if features.model.prior is None else features.model.prior.align
 
 
-def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block) -> Tensor:
-    mask = amount.window(item, block.pixels(scene.grid))
-    if mask is None and amount.value == 0:
-        return mean(scene, block)
-    if latent.kind != "reference" and scene.is_flat(block):
-        return nothing(scene, block)
+def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block, others: Ensemble | None) -> Tensor:
+    pixels = block.pixels(scene.grid)
+    mask = amount.window(item, pixels)
+    flat = latent.kind != "reference" and scene.is_flat(block)
+    if flat or (mask is None and amount.value == 0):
+        mu = mean(scene, block)
+        return mu if others is None else others.mean(pixels, mu)
     z, held = latent.window(scene, item, block)
     if latent.kind == "reference":
         mu, detail = mean_and_reference(scene, block, z)
         detail = detail * amount.value
-        return mu + (detail if mask is None else detail * mask.to(scene.model.device))
-    if mask is None:
+    elif mask is None and others is None:
         return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
-    mu, detail = mean_and_detail(scene, block, z * amount.value, held)
-    return mu + detail * mask.to(scene.model.device)
-
-
-def _apart(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block) -> tuple[Tensor, Tensor | None]:
-    """The mean of a block, and its detail in that amount, if there is any."""
-    mask = amount.window(item, block.pixels(scene.grid))
-    if (mask is None and amount.value == 0) or scene.is_flat(block):
-        return mean(scene, block), None
-    z, held = latent.window(scene, item, block)
-    mu, detail = mean_and_detail(scene, block, z * amount.value, held)
-    return mu, detail if mask is None else detail * mask.to(scene.model.device)
+    else:
+        mu, detail = mean_and_detail(scene, block, z * amount.value, held)
+        mu = mu if others is None else others.mean(pixels, mu)
+    return mu + (detail if mask is None else detail * mask.to(scene.model.device))
 
 
 def _retry(scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:

@@ -71,7 +71,7 @@ def lowered(net: nn.Module, dtype: torch.dtype | None) -> Iterator[None]:
         yield
         return
     kept = [module._parameters[name] for module, name in held]
-    cast: tuple[Any, ...] = Lowered.apply(dtype, *kept)  # type: ignore[no-untyped-call]
+    cast: tuple[Any, ...] = Lowered.apply(dtype, *kept)  # type: ignore[no-untyped-call]  # torch types no Function
     try:
         for (module, name), low in zip(held, cast, strict=True):
             module._parameters[name] = low

@@ -245,7 +245,7 @@ class Run:
         terms = self.task.terms(batch, self.step)
         weights = term_weights(self.recipe)
         loss = reduce(add, [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = clipped([flat.gather() for flat in self.flats], self.recipe.clip)
         self._unseen.append((self.step, {name: term.detach() for name, term in terms.items()}, norm))
         if not self.patient:

@@ -36,7 +36,7 @@ def lazy_array(volume: "Volume", output: str, chunk: Size | None = None) -> "da.
     sides = {volume.axes.y: chunk[0], volume.axes.x: chunk[1]}
     chunks = tuple(_runs(n, sides.get(a, n if a == volume.axes.colour else 1)) for a, n in enumerate(volume.shape))
     dtype = volume.dtype_of(output)
-    array: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
+    array: da.Array = da.map_blocks(
         partial(_compute, volume, output, chunk),
         chunks=chunks,
         dtype=dtype,

@@ -12,6 +12,8 @@ from ..errors import BadPicture, BadValue, LinfError
 ZIPS = (".ozx", ".zip")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+::?//|[a-z][a-z0-9]*::", re.IGNORECASE)  # of two letters at least: C:/ is a disk
 
+MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # files at the top of a hierarchy, or of an array
+
 
 def is_url(text: str | os.PathLike[str]) -> bool:
     """Whether it names something that is no local path: http://, s3://, simplecache::s3:// and so on."""
@@ -135,7 +137,7 @@ def _top(file: Path) -> str:
 
     with ZipFile(file) as archive:
         names = archive.namelist()
-    if any(name in ("zarr.json", ".zgroup", ".zarray", ".zattrs") for name in names):
+    if any(name in MARKS for name in names):
         return ""
     tops = {name.split("/")[0] for name in names}
     return tops.pop() if len(tops) == 1 else ""

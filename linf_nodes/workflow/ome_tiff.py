@@ -61,7 +61,7 @@ def write_ome_tiff(
 
     volume, output = volume.settled(), Output(output)
     where = coordinates or Coordinates.of(volume.axes)
-    order = file_order(volume, where)
+    order = file_order(volume.axes, where)
     dtype = volume.dtype_of(output)
     if str(dtype) not in _TYPES:
         raise BadValue(f"An OME-TIFF holds no {dtype}: save an OME-Zarr, or convert the stack to float32.")

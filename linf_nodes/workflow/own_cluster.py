@@ -24,13 +24,13 @@ def own_cluster(workers: int) -> Any:
         When cryptography, which makes the certificate, is not installed.
     """
     try:
-        security = Security.temporary()  # type: ignore[no-untyped-call]  # dask has no types
+        security = Security.temporary()
     except ImportError as error:
         raise BadValue('cryptography is not installed: pip install "linf-nodes[zarr]".') from error
     common = {"host": _HERE, "protocol": "tls://", "security": security, "silence_logs": logging.CRITICAL}
     scheduler = {"cls": QuietScheduler, "options": {k: v for k, v in common.items() if k != "silence_logs"}}
     worker = {"cls": Nanny, "options": {**common, "nthreads": 1, "worker_class": QuietWorker}}
-    return SpecCluster(  # type: ignore[no-untyped-call]  # dask has no types
+    return SpecCluster(
         workers=dict.fromkeys(range(workers), worker),
         scheduler=scheduler,
         security=security,

@@ -39,7 +39,7 @@ def _started(pid: Any) -> str | None:
 
 
 def _started_elsewhere(pid: int) -> str | None:
-    """The same where there is no /proc, by what dask brings along."""
+    """The same where there is no /proc; psutil has no wheel for every machine."""
     try:
         import psutil
     except ImportError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ..errors import BadValue
+from .axes import Axes
 from .coordinates import Coordinates
 from .volume import Volume
 
@@ -69,7 +70,7 @@ def levels_of_file(volume: Volume, coordinates: Coordinates) -> tuple[tuple[Leve
     BadValue
         When the axes are not those of an OME-Zarr: y, x, and at most z, one of channels, and time.
     """
-    axes, plan, order = volume.axes, volume.plan, file_order(volume, coordinates)
+    axes, plan, order = volume.axes, volume.plan, file_order(volume.axes, coordinates)
     sides = {axes.y: plan.step[0] * plan.grid.patch, axes.x: plan.step[1] * plan.grid.patch}
     if axes.colour is not None:
         sides[axes.colour] = volume.shape[axes.colour]
@@ -82,9 +83,8 @@ def levels_of_file(volume: Volume, coordinates: Coordinates) -> tuple[tuple[Leve
     return tuple(levels), order
 
 
-def file_order(volume: Volume, coordinates: Coordinates) -> tuple[int, ...]:
+def file_order(axes: Axes, coordinates: Coordinates) -> tuple[int, ...]:
     """The source's axes in the order time, channel, z, y, x; raises `BadValue` where there is no such order."""
-    axes = volume.axes
     usual = {"t": 0, "z": 2}
     rank = {a: usual.get(coordinates.names[a].lower(), 1) for a in axes.looped} | {axes.y: 3, axes.x: 4}
     if axes.colour is not None:

@@ -61,7 +61,7 @@ def run(
     tally = None if progress is None else _Tally(progress, len(steps))
     tasks = _tasks(steps, pictures, tally)
     every = [tasks[i] for i in wanted]
-    values = compute(*every, scheduler=scheduler, optimize_graph=False)  # type: ignore[no-untyped-call]
+    values = compute(*every, scheduler=scheduler, optimize_graph=False)
     return dict(zip(wanted, values, strict=True))
 
 

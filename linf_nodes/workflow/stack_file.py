@@ -14,7 +14,7 @@ from .coordinates import Coordinates
 from .hierarchy import only_image
 from .multiscale import Multiscale
 
-_TIFFS = (".tif", ".tiff", ".lsm")
+TIFFS = (".tif", ".tiff", ".lsm")
 
 
 class Stack(NamedTuple):
@@ -54,7 +54,7 @@ def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
 
 def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
     if location.is_url(given):
-        if str(given).lower().endswith(_TIFFS):
+        if str(given).lower().endswith(TIFFS):
             raise BadPicture(f"'{given}' is a TIFF on a server, and those are read from a disk: download it first.")
         return _zarr_stack(str(given), renamed)
     path = location.local_path(given)
@@ -62,7 +62,7 @@ def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
         return _zarr_stack(str(path), renamed)
     if not path.exists():
         raise BadPicture(f"there is no file '{path}'; check the path")
-    if path.suffix.lower() in _TIFFS:
+    if path.suffix.lower() in TIFFS:
         from .tiff_stack import TiffStack
 
         stack = TiffStack.of(path)

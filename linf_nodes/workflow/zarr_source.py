@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from ..errors import DamagedPart, SourceLost
 from .axes import Array
 from .file_stamp import Unsteady, steadily
-from .watched_store import WatchedStore
 from .zarr_place import Stamps, place_of
 
 _NAMED = 5  # damaged chunks that a message names
@@ -127,8 +125,12 @@ class ZarrSource:
         return DamagedPart(f"Of '{self.path}' {what.format(named)} damaged ({reason:.120}): restore what is damaged.")
 
 
-def _opened(path: str) -> tuple[Any, WatchedStore, str]:
+def _opened(path: str) -> tuple[Any, Any, str]:
     """An array, its store, and what its keys there begin with."""
+    import zarr  # late: of an extra
+
+    from .watched_store import WatchedStore
+
     found, inside = place_of(path).store()
     store = WatchedStore(found)
     return zarr.open_array(store, path=inside, mode="r"), store, f"{inside}/" if inside else ""

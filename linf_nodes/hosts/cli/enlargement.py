@@ -11,6 +11,7 @@ from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
 from ...errors import BadValue
 from ...pictures import Depth, Header, Picture, check_target, write_picture
+from ...pictures.writing import DTYPES
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
 from ...pipeline.model import LinfModel
@@ -23,7 +24,6 @@ from .options import Values, default_of, read_options
 from .progress import Bar
 from .talk import say
 
-DEPTH_BYTES = {"8": 1, "16": 2, "float32": 4}
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
 
@@ -58,7 +58,7 @@ class Enlargement:
     def forecast(self, header: Header, job: Job) -> None:
         """Refuse a result that memory cannot hold, by the header alone; say so where it takes much of what is free."""
         height, width = self.hr_size((header.height, header.width))
-        itemsize = header.itemsize if self.depth is None else DEPTH_BYTES[self.depth]
+        itemsize = header.itemsize if self.depth is None else DTYPES[self.depth].itemsize
         result = Header(height, width, header.channels, itemsize)
         check_need(job.source, header, result)
 

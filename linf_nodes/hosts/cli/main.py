@@ -51,19 +51,19 @@ def _status(argv: list[str]) -> int:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except LinfError as error:
-        if (behind := _stop_behind(error)) is not None:
-            return _stopped(behind)
-        say("; ".join(part for part in (str(error).rstrip("."), _kept(error)) if part))
-        return 2
     except SystemExit as done:  # argparse, after --help or --version
         return done.code if isinstance(done.code, int) else 0
-    except (MemoryError, RuntimeError) as error:
+    except (LinfError, MemoryError, RuntimeError) as error:
         if (behind := _stop_behind(error)) is not None:
             return _stopped(behind)
-        if not _out_of_memory(error):
+        if isinstance(error, LinfError):
+            say("; ".join(part for part in (str(error).rstrip("."), _kept(error)) if part))
+        elif _out_of_memory(error):
+            say(
+                "there is not enough memory for this picture at this size: close other programs, or use a smaller scale"
+            )
+        else:
             raise
-        say("there is not enough memory for this picture at this size: close other programs, or use a smaller scale")
         return 2
     return status
 

@@ -15,7 +15,6 @@ from ...pictures import Header, Picture, check_target
 from ...pipeline.grid import Size
 from ...pipeline.size import SizeWish
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
-from . import stack
 from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs
@@ -23,7 +22,6 @@ from .need import COPIES, check_need
 from .options import add_folder_options
 from .parser import Parser
 from .progress import Bar
-from .run_stack import is_stack, stack_words
 from .talk import out, out_json
 
 UPSCALE = NODES["LINFUpscale"].id
@@ -36,8 +34,11 @@ def run(argv: Sequence[str]) -> int:
     graph = read_graph(path)
     if args.set:
         graph = parse_graph(with_values(graph.source, dict(args.set)))
-    if len(args.paths) == 2 and not args.bind and is_stack(*args.paths):
-        return stack.run([*args.paths, *stack_words(graph, args.paths[0]), *["--json"] * args.json])
+    if len(args.paths) == 2 and not args.bind:
+        from . import run_stack, stack  # late: pictures need nothing of them
+
+        if run_stack.is_stack(*args.paths):
+            return stack.run([*args.paths, *run_stack.stack_words(graph, args.paths[0]), *["--json"] * args.json])
     preset = Preset.of(graph, dict(args.bind or []))
     others = [path, *preset.sources.values()]
     jobs = Jobs.plan(

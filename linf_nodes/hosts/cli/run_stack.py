@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...catalogue import Node
 from ...errors import BadWorkflow, LinfError
 from ...workflow import Graph, Step, location
 from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
-from .options import default_of
+from ...workflow.stack_file import TIFFS
+from .options import default_of, options_of
 from .stack import LOAD as MODEL
-from .stack import UPSCALE
+from .stack import NOT_HERE, UPSCALE
 
 _ENDS = (LOAD, SAVE, PREVIEW)
-_ZARR = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
-_TIFFS = (".tif", ".tiff", ".lsm")
-_SIZES = ("scale", "scale_x", "height", "width", "megapixels", "temperature", "auto_temperature")
-_HERE_ONLY = ("frame", "origin_y", "origin_x", "edges")
-_PLAIN = {"precision": "--dtype"}  # flags that are not named like their inputs
+_ALONE = ("megapixels", "longest_side", "shortest_side")  # sizes of one number; the first that is given decides
+_SIZED = (*_ALONE, "scale", "scale_x", "height", "width", "temperature", "auto_temperature")
 
 
 def is_stack(source: str, target: str) -> bool:
@@ -25,10 +24,10 @@ def is_stack(source: str, target: str) -> bool:
         return True
     path = location.local_path(source)
     if path.is_dir():
-        return any((path / name).is_file() for name in _ZARR)
+        return any((path / name).is_file() for name in location.MARKS)
     if location.zip_of(path) or path.suffix.lower() == ".npy":
         return True
-    if path.suffix.lower() not in _TIFFS or Path(target).suffix.lower() not in (".tif", ".tiff", ".zarr"):
+    if path.suffix.lower() not in TIFFS or Path(target).suffix.lower() not in (".tif", ".tiff", ".zarr"):
         return False
     from ...workflow.tiff_stack import TiffStack
 
@@ -54,29 +53,32 @@ def stack_words(graph: Graph, source: str) -> list[str]:
     upscale = steps[UPSCALE.id]
     if set(upscale.links) - {"linf_model", "image"}:
         raise _refusal(source, "paints a mask")
-    return [*_words(steps[MODEL.id]), *_size_words(upscale, source), *_words(upscale, _SIZES)]
+    return [*_words(steps[MODEL.id]), *_size_words(upscale, source), *_words(upscale, _SIZED)]
 
 
 def _size_words(step: Step, source: str) -> list[str]:
     """Size and amount, of which an option holds several inputs."""
     value = _values(step)
-    for name in _HERE_ONLY:
+    for name in NOT_HERE:
         if name in value and value[name] != default_of(UPSCALE, name):
             raise _refusal(source, f"sets {name} to {value[name]}")
     words = ["--temperature", "auto" if value["auto_temperature"] else f"{value['temperature']}"]
-    if value["megapixels"]:
-        return [*words, "--megapixels", f"{value['megapixels']}"]
+    for name in _ALONE:
+        if value[name]:
+            return [*words, _flags(UPSCALE)[name], f"{value[name]}"]
     if value["height"] or value["width"]:
         return [*words, "--size", f"{value['height']}x{value['width']}"]
     return [*words, "--scale", f"{value['scale']}" + (f",{value['scale_x']}" if value["scale_x"] else "")]
 
 
 def _words(step: Step, but: tuple[str, ...] = ()) -> list[str]:
-    words: list[str] = []
-    for name, value in step.values.items():
-        if name not in (*but, *_HERE_ONLY):
-            words += [_PLAIN.get(name, "--" + name.replace("_", "-")), str(value)]
-    return words
+    flags = _flags(step.node)
+    given = {name: value for name, value in step.values.items() if name not in (*but, *NOT_HERE)}
+    return [word for name, value in given.items() for word in (flags[name], str(value))]
+
+
+def _flags(node: Node) -> dict[str, str]:
+    return {option.names[0]: option.flag for option in options_of(node)}
 
 
 def _values(step: Step) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 # planes are numbered, no crops, no textures; a stack is enlarged as a whole or refused
-_NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce")
+NOT_HERE = ("image", "mask", "frame", "origin_y", "origin_x", "edges", "only_enlarge", "aspect", "reduce")
 MOST_AT_ONCE = 8  # blocks, each of a few hundred MB
 _SIZES = ("--scale", "--size", "--megapixels", "--longest-side", "--shortest-side", "--pixel-size")
 
@@ -195,7 +195,7 @@ def _parser() -> Parser:
         "faithful unless a temperature, a latent or a prior is given (default: auto)",
     )
     add_options(parser, LOAD, ("model",))
-    add_options(parser, UPSCALE, _NOT_HERE)
+    add_options(parser, UPSCALE, NOT_HERE)
     parser.add_argument(
         "--pixel-size",
         dest="--pixel-size",

@@ -3,25 +3,24 @@
 import shutil
 from pathlib import Path
 
+from ... import memory
 from ...errors import BadValue
-from ...memory import free_memory, memory_text
+from ...memory import memory_text
 
 SPARE = 0.8  # of what is free: the rest is for the model, the blocks and everybody else
 ASK_ABOVE = 60.0  # seconds; longer runs wait for a second click
 
 
-def check_memory(needed: int, free: int | None = None) -> None:
+def check_memory(needed: int) -> None:
     """Refuse a result that does not fit into the free memory.
 
     Raises
     ------
     BadValue
     """
-    free = free_memory() if free is None else free
-    if free is not None and needed > SPARE * free:
+    if not memory.fits(needed * memory.SPARE / SPARE):
         raise BadValue(
-            f"The result takes {memory_text(needed)} of memory and {memory_text(free)} are free: write it to OME-Zarr, "
-            "or choose a lazy layer or the current view."
+            f"The result {memory.shortage(needed)}: write it to OME-Zarr, or choose a lazy layer or the current view."
         )
 
 

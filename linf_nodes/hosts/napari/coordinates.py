@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .source import Source
+from .source import Source, meaning
 
 if TYPE_CHECKING:
     from ...workflow.coordinates import Coordinates
 
-_USUAL = {"channel": "c", "channels": "c", "time": "t", "frame": "t", "frames": "t", "depth": "z", "slice": "z"}
 _SPARE = ("z", "t", "c")  # names of looped axes that have none, the last ones first
 
 
@@ -35,8 +34,7 @@ def axis_names(source: Source) -> list[str]:
     """Names of the array's axes: y and x are the chosen ones, the others what their labels say."""
     taken = {source.y: "y", source.x: "x"} | ({source.ndim: "c"} if source.rgb else {})
     for axis in source.looped:
-        label = str(source.layer.axis_labels[axis]).strip().lower()
-        name = _USUAL.get(label, label)
+        name = meaning(source.layer.axis_labels[axis])
         if name and not re.fullmatch(r"-?\d+", name) and name not in taken.values():
             taken[axis] = name
     nameless = [axis for axis in source.looped if axis not in taken]

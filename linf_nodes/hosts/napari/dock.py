@@ -28,7 +28,7 @@ from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live
 from .model_box import ModelBox
-from .options import Options, Sizing, Target, changes_of, in_unit
+from .options import Options, Sizing, Target, changes_of, in_unit, needs_source
 from .picture_box import PictureBox
 from .presets import PresetBar
 from .request import Request, request_of
@@ -170,7 +170,7 @@ class SuperResolution(QWidget):
 
     def _show_preset(self, load: dict[str, Any], upscale: dict[str, Any]) -> None:
         try:
-            sources = self.sources() if upscale.get("megapixels") or "pixel" in upscale else []
+            sources = self.sources() if needs_source(upscale) else []
             if "pixel" in upscale:
                 *pixel, unit = upscale["pixel"]
                 with naming(sources[0].name):

@@ -12,9 +12,9 @@ from .coordinates import coordinates_of, left_out
 from .options import Target
 from .request import Part, Request
 from .source import naming
-from .work import Result, volume_of
+from .work import Result, axes_of, volume_of
 
-_SUFFIX = {Target.ZARR: ".ome.zarr", Target.TIFF: ".ome.tif"}
+SUFFIX = {Target.ZARR: ".ome.zarr", Target.TIFF: ".ome.tif"}
 _LONGEST = 80  # characters of a layer's name in a file's
 
 Report = Callable[..., None]
@@ -36,7 +36,7 @@ def files_of(requests: list[Request], path: Path) -> list[File]:
     found: list[File] = []
     taken: set[str] = set()
     for request in requests:
-        suffix = _SUFFIX[request.options.target]
+        suffix = SUFFIX[request.options.target]
         for part in request.parts:
             marks = [named(request.source.name)] if len(requests) > 1 else []
             marks += [f"{part.output}{part.draw or ''}"] if len(request.parts) > 1 else []
@@ -132,7 +132,7 @@ def _read(file: File) -> tuple[list[Any], dict[str, Any]]:
 
     attributes: Any = zarr.open_group(file.path, mode="r").attrs.asdict()
     datasets = attributes["ome"]["multiscales"][0]["datasets"]
-    volume = volume_of(file.request, file.part.draw)
-    back = np.argsort(file_order(volume, coordinates_of(file.request.source)))
-    levels = [da.from_zarr(str(file.path), component=d["path"]) for d in datasets]  # type: ignore[no-untyped-call]
+    source = file.request.source
+    back = np.argsort(file_order(axes_of(source), coordinates_of(source)))
+    levels = [da.from_zarr(str(file.path), component=d["path"]) for d in datasets]
     return [level.transpose(*(int(a) for a in back)) for level in levels], dict(attributes["linf"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # qtpy has them at run time
 
 from ...errors import LinfError
 from .options import Options, Scope, Target

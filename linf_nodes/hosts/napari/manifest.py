@@ -6,6 +6,8 @@ A test compares `plugin_manifest/napari.yaml` with it, so that a new node is one
 from typing import Any
 
 from ...catalogue import NODES, Node
+from .files import SUFFIX
+from .options import Target
 from .samples import TITLES
 from .schema import has_widget, is_filter
 from .settings import PLUGIN, page
@@ -41,8 +43,8 @@ def manifest() -> Entry:
                 }
             ],
             "writers": [
-                _writer("write_ome_zarr", ".ome.zarr", "OME-Zarr with pixel size"),
-                _writer("write_ome_tiff", ".ome.tif", "OME-TIFF with pixel size"),
+                _writer("write_ome_zarr", SUFFIX[Target.ZARR], "OME-Zarr with pixel size"),
+                _writer("write_ome_tiff", SUFFIX[Target.TIFF], "OME-TIFF with pixel size"),
             ],
             "configurations": page(),
         },

@@ -10,7 +10,7 @@ from typing import Any
 _KINDS = "Results (*.ome.tif *.ome.tiff *.tif *.tiff zarr.json .zattrs);;All files (*)"
 
 
-def open_result(napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+def open_result(napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821  # npe2 resolves it
     """Ask for an OME-TIFF, or for the `zarr.json` or `.zattrs` of an OME-Zarr, and add its layers to the viewer."""
     from napari.utils.notifications import show_error
     from qtpy.QtWidgets import QFileDialog

@@ -128,27 +128,35 @@ class Options:
 
 
 _LOAD = ("model", "prior", "device", "precision")
-_UPSCALE = ("latent", "temperature", "auto_temperature", "strength", "seed", "tile")
-_OF_SOURCE = ("megapixels", "longest_side", "shortest_side")  # sizes that depend on the source's own
+_UPSCALE = ("latent", "temperature", "auto_temperature", "strength", "seed", "tile", "passes")
+_SIZED = ("scale", "scale_x", "height", "width")  # what the fields can say of a size
+
+
+def needs_source(upscale: Mapping[str, Any]) -> bool:
+    """Whether the size that a preset says is to be worked out for a source, as the fields have no words for it."""
+    from ...pipeline.size import SizeWish  # late: torch
+
+    rest = {name: value for name, value in vars(SizeWish()).items() if name not in _SIZED}
+    return "pixel" in upscale or any(upscale.get(name, value) != value for name, value in rest.items())
 
 
 def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Size) -> dict[str, Any]:
     """What a preset's two nodes change in the options; what they leave out is the nodes' own default.
 
-    Megapixels become the exact size for a source of `lr_size`.
+    A size that `needs_source` becomes the exact one for a source of `lr_size`.
     """
     from ...catalogue import NODES  # late: torch
 
     own = {i.name: i.default for name in ("LINFLoadModel", "LINFUpscale") for i in NODES[name].inputs}
     given = {**own, **load, **upscale}
     found = {name: given[name] for name in (*_LOAD, *_UPSCALE)}
-    size = int(upscale.get("height", 0)), int(upscale.get("width", 0))
-    if any(upscale.get(name) for name in _OF_SOURCE):
-        from ...pipeline.size import SizeWish
-
-        size = SizeWish.of(upscale).target(lr_size).grid
     if "pixel" in upscale:
         return found | {"sizing": Sizing.PIXEL, "pixel": upscale["pixel"][:2]}
+    size = int(given["height"]), int(given["width"])
+    if needs_source(upscale):
+        from ...pipeline.size import SizeWish
+
+        size = SizeWish.of(given).target(lr_size).size
     if any(size):
         return found | {"sizing": Sizing.SIZE, "size": size}
     y = float(given["scale"])

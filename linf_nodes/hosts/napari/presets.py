@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]  # qtpy has them at run time
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,

@@ -110,7 +110,7 @@ def _levels(folder: Path) -> list[Any]:
 
     paths = [str(d["path"]) for d in _multiscales(folder)[0]["datasets"]]
     there = [p for p in paths if any((folder / p / name).is_file() for name in ("zarr.json", ".zarray"))]
-    return [da.from_zarr(str(folder), component=path) for path in there]  # type: ignore[no-untyped-call]
+    return [da.from_zarr(str(folder), component=path) for path in there]
 
 
 def _lazy(opened: Stack) -> Any:
@@ -120,7 +120,7 @@ def _lazy(opened: Stack) -> Any:
     source = opened.source
     chunks = tuple(1 if a in opened.axes.looped else n for a, n in enumerate(source.shape))
     meta = np.empty((0,) * len(chunks), source.dtype)
-    return da.from_array(source, chunks=chunks, meta=meta)  # type: ignore[no-untyped-call]
+    return da.from_array(source, chunks=chunks, meta=meta)
 
 
 def _last(level: Any, axis: int) -> Any:

@@ -118,7 +118,7 @@ def start_of(source: Source, index: Index | None, view: Rectangle | None) -> tup
     return tuple(start)
 
 
-def check_requests(requests: list[Request], free: int | None = None) -> None:
+def check_requests(requests: list[Request]) -> None:
     """Refuse results that are to be held in memory and do not fit."""
     if requests and requests[0].options.target is Target.LAYER:
-        check_memory(sum(r.nbytes for r in requests), free)
+        check_memory(sum(r.nbytes for r in requests))

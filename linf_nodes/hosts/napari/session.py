@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # qtpy has them at run time
 
 from ...errors import LinfError
 from ...memory import memory_text

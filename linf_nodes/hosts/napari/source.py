@@ -16,6 +16,14 @@ _REFUSED = {
     "c": "holds complex numbers: add its magnitude or phase as a layer of its own",
 }
 
+_USUAL = {"channel": "c", "channels": "c", "time": "t", "frame": "t", "frames": "t", "depth": "z", "slice": "z"}
+
+
+def meaning(label: object) -> str:
+    """The name that files have for an axis of this label; the label itself where they have none."""
+    text = str(label).strip().lower()
+    return _USUAL.get(text, text)
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -55,8 +63,7 @@ class Source:
     @property
     def channel(self) -> int | None:
         """The looped axis along which intensities mean different things, where a label says so."""
-        labels = [str(label).lower() for label in self.layer.axis_labels]
-        return next((a for a in self.looped if labels[a] in ("c", "channel", "channels")), None)
+        return next((a for a in self.looped if meaning(self.layer.axis_labels[a]) == "c"), None)
 
     @property
     def photo(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]  # qtpy has them at run time
 
 from ...errors import Cancelled, LinfError
 

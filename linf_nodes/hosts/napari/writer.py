@@ -2,47 +2,42 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...errors import BadValue, LinfError
 from .coordinates import coordinates_of
-from .files import free_path, named
+from .files import SUFFIX, free_path, named
 from .looks import channel_of
+from .options import Target
 from .source import Source, default_axes, naming, source_of
+from .stack import LayerData
 from .work import axes_of
-
-LayerData = tuple[Any, dict[str, Any], str]
 
 
 def write_ome_zarr(path: str, layers: list[LayerData]) -> list[str]:
-    """Write every image layer to an OME-Zarr of its own; returns their paths.
-
-    Raises
-    ------
-    OSError
-        When there is something of that name, which is never replaced, or a layer has no place in the file.
-    """
+    """Write every image layer to an OME-Zarr of its own; returns their paths."""
     from ...workflow.ome_zarr import write_ome_zarr as write
 
-    return _written(write, path, layers, ".ome.zarr")
+    return _written(partial(write, resume=False), path, layers, SUFFIX[Target.ZARR])
 
 
 def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
-    """Write every image layer to an OME-TIFF of its own; returns their paths.
+    """Write every image layer to an OME-TIFF of its own; returns their paths."""
+    from ...workflow.ome_tiff import write_ome_tiff as write
+
+    return _written(write, path, layers, SUFFIX[Target.TIFF])
+
+
+def _written(write: Callable[..., Path], path: str, layers: list[LayerData], suffix: str) -> list[str]:
+    """All layers are looked at, and all names, before the first is written.
 
     Raises
     ------
     OSError
         When there is something of that name, which is never replaced, or a layer has no place in the file.
     """
-    from ...workflow.ome_tiff import write_ome_tiff as write
-
-    return _written(write, path, layers, ".ome.tif")
-
-
-def _written(write: Callable[..., Path], path: str, layers: list[LayerData], suffix: str) -> list[str]:
-    """All layers are looked at, and all names, before the first is written."""
     try:
         sources = [_source(*layer) for layer in layers]
         taken: set[str] = set()
