@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch, and for the processes that tests start
 
@@ -29,3 +30,14 @@ def empty_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_user_models(monkeypatch: pytest.MonkeyPatch, empty_models: Path) -> None:
     """No test reads the weights of whoever runs it."""
     monkeypatch.setenv("LINF_MODELS", str(empty_models))
+
+
+@pytest.fixture
+def plugin(npe2pm: Any) -> Any:
+    """The napari plugin, registered as napari finds it."""
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_file(Path(__file__).parents[1] / "plugin_manifest" / "napari.yaml")
+    if manifest.name not in npe2pm:
+        npe2pm.register(manifest)
+    return manifest

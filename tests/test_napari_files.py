@@ -15,7 +15,7 @@ pytest.importorskip("zarr", reason="OME-Zarr is tested where the extra zarr is i
 import tifffile
 import zarr
 from napari.layers import Image, Labels
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManager
 
 from linf_nodes.hosts.napari.coordinates import coordinates_of, left_out
 from linf_nodes.hosts.napari.opening import add_file
@@ -48,14 +48,6 @@ def tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 @pytest.fixture
 def viewer(make_napari_viewer_proxy: Any, plugin_settings: Any) -> Any:
     return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def plugin(npe2pm: Any) -> PluginManifest:
-    manifest = PluginManifest.from_file(YAML)
-    if manifest.name not in npe2pm:
-        npe2pm.register(manifest)
-    return manifest
 
 
 def pixels(*shape: int, dtype: Any = np.uint16) -> Any:

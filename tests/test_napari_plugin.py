@@ -53,15 +53,6 @@ def tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugin_settings
     STORE.budget = BUDGET
 
 
-@pytest.fixture
-def plugin(npe2pm: Any) -> PluginManifest:
-    """The plugin, registered as napari finds it."""
-    manifest = PluginManifest.from_file(YAML)
-    if manifest.name not in npe2pm:
-        npe2pm.register(manifest)
-    return manifest
-
-
 def grey(shape: tuple[int, ...] = (3, 20, 24), **options: Any) -> Image:
     pixels = np.random.default_rng(0).integers(100, 4000, shape).astype(np.uint16)
     return Image(pixels, name="cells", **options)

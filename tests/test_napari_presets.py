@@ -80,14 +80,6 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugin_settings
     STORE.budget = BUDGET
 
 
-@pytest.fixture
-def plugin(npe2pm: Any) -> PluginManifest:
-    manifest = PluginManifest.from_file(ROOT / "plugin_manifest" / "napari.yaml")
-    if manifest.name not in npe2pm:
-        npe2pm.register(manifest)
-    return manifest
-
-
 def graph(**changes: Any) -> dict[str, Any]:
     return one_click_graph(LOAD, {**UPSCALE, **changes})
 

@@ -137,6 +137,21 @@ def test_the_owner_notices_that_it_was_taken_over(tmp_path: Path, monkeypatch: p
             owner.check()
 
 
+@pytest.mark.skipif(not (find_spec("upath") and find_spec("fsspec")), reason="the extra remote is not installed")
+def test_an_owner_on_a_server_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    monkeypatch.setattr(ownership, "BEAT", 0.01)
+    with owned("memory://life/a.ome.zarr") as owner:
+        first = files.created(owner.lock.path)
+        until(lambda: files.created(owner.lock.path) > first)
+        assert token_in(owner.lock) == owner.token
+        owner.lock.write_text(json.dumps({"token": "another"}))
+        until(lambda: owner._lost)
+    owner.lock.unlink()
+
+
 def until(done: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
     while not done():
