@@ -216,7 +216,7 @@ def test_a_result_too_large_for_memory_is_refused_with_both_numbers(viewer: Any,
     viewer.add_image(da.zeros((100_000, 512, 512), chunks=(1, 512, 512), dtype=np.uint16), contrast_limits=(0, 9))
     dock = open_dock(viewer, qtbot, scope="whole stack", scale=(4.0, 4.0))
     dock.run()
-    assert dock.message.text().startswith("The result takes 839 GB of memory and ")
+    assert dock.message.text().startswith("The result takes 839 GB of memory, but ")
     assert "write it to OME-Zarr" in dock.message.text()
     assert not dock.session.busy
     dock.show_options({"target": "OME-Zarr", "scale": (32.0, 32.0)})

@@ -28,14 +28,15 @@ from .compute_box import ComputeBox
 from .facts import Facts, calibration_text, facts
 from .live import Live
 from .model_box import ModelBox
-from .options import Options, Sizing, Target, changes_of, in_unit, needs_source
+from .options import Options, Target
 from .picture_box import PictureBox
+from .preset_values import fields_of, graph_of
 from .presets import PresetBar
 from .request import Request, request_of
 from .result_box import ResultBox
 from .session import Session
 from .settings import in_force, preferences
-from .size_box import SizeBox
+from .size_box import SizeBox, sizes_text
 from .source import Source, naming, source_of
 from .view import camera_of
 from .worker import Failed, Job
@@ -157,25 +158,11 @@ class SuperResolution(QWidget):
         return source, self.options().of_kind(source.photo)
 
     def _graph(self) -> dict[str, Any]:
-        """The fields as a graph in API format, for presets."""
-        from ...workflow.library import one_click_graph
-
-        options = self.options().of_kind(self.model.photos[0])
-        if options.sizing is not Sizing.PIXEL:
-            return one_click_graph(options.load_values(), options.upscale_values())
-        source = self.sources()[0]
-        graph = one_click_graph(options.load_values(), options.upscale_values(source.size, source.pixel))
-        graph["3"]["_meta"]["pixel"] = [*options.pixel, source.unit]
-        return graph
+        return graph_of(self.options().of_kind(self.model.photos[0]), self.sources)
 
     def _show_preset(self, load: dict[str, Any], upscale: dict[str, Any]) -> None:
         try:
-            sources = self.sources() if needs_source(upscale) else []
-            if "pixel" in upscale:
-                *pixel, unit = upscale["pixel"]
-                with naming(sources[0].name):
-                    upscale = {**upscale, "pixel": in_unit((pixel[0], pixel[1]), unit, sources[0].unit)}
-            self.show_options(changes_of(load, upscale, sources[0].size if sources else (1, 1)))
+            self.show_options(fields_of(load, upscale, self.sources))
         except LinfError as error:
             self.say(str(error), True)
 
@@ -206,7 +193,7 @@ class SuperResolution(QWidget):
             self.say(str(error), True)
             return
         self.say("")
-        self.size_box.result.setText(_sizes(requests[0]))
+        self.size_box.result.setText(sizes_text(requests[0]))
         seconds = self.session.seconds(requests)
         about = "" if seconds is None else f", about {time_text(seconds)}"
         self.estimate.setText(f"{memory_text(sum(r.nbytes for r in requests))}{about}")
@@ -305,11 +292,3 @@ def _text() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
-
-
-def _sizes(request: Request) -> str:
-    """`256 x 256 -> 512 x 512 pixels of 0.25 x 0.25 micrometer`."""
-    (h, w), (top, left) = request.source.size, request.size
-    y, x = (p * r for p, r in zip(request.source.pixel, request.ratio, strict=True))
-    pixel = f"{y:.4g}" if y == x else f"{y:.4g} x {x:.4g}"
-    return f"{h} x {w} → {top} x {left} pixels of {pixel} {request.source.unit}"

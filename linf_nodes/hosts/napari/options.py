@@ -1,7 +1,6 @@
 """What the widget's fields say, as one value."""
 
 import math
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -116,51 +115,19 @@ class Options:
 
     def load_values(self) -> dict[str, Any]:
         """Inputs of the node Load LINF Model."""
-        return {name: getattr(self, name) for name in _LOAD}
+        return {name: getattr(self, name) for name in LOAD}
 
     def upscale_values(self, lr_size: Size = (0, 0), pixel: Pair = (0.0, 0.0)) -> dict[str, Any]:
         """Inputs of the node Upscale; a pixel size becomes the exact size of this source, which a preset can say."""
-        values = {name: getattr(self, name) for name in _UPSCALE}
+        values = {name: getattr(self, name) for name in UPSCALE}
         if self.sizing is Sizing.SCALE:
             return {"scale": self.scale[0], "scale_x": self.scale[1], **values}
         size = self.hr_size(lr_size, pixel) if self.sizing is Sizing.PIXEL else self.size
         return {"height": size[0], "width": size[1], **values}
 
 
-_LOAD = ("model", "prior", "device", "precision")
-_UPSCALE = ("latent", "temperature", "auto_temperature", "strength", "seed", "tile", "passes")
-_SIZED = ("scale", "scale_x", "height", "width")  # what the fields can say of a size
-
-
-def needs_source(upscale: Mapping[str, Any]) -> bool:
-    """Whether the size that a preset says is to be worked out for a source, as the fields have no words for it."""
-    from ...pipeline.size import SizeWish  # late: torch
-
-    rest = {name: value for name, value in vars(SizeWish()).items() if name not in _SIZED}
-    return "pixel" in upscale or any(upscale.get(name, value) != value for name, value in rest.items())
-
-
-def changes_of(load: Mapping[str, Any], upscale: Mapping[str, Any], lr_size: Size) -> dict[str, Any]:
-    """What a preset's two nodes change in the options; what they leave out is the nodes' own default.
-
-    A size that `needs_source` becomes the exact one for a source of `lr_size`.
-    """
-    from ...catalogue import NODES  # late: torch
-
-    own = {i.name: i.default for name in ("LINFLoadModel", "LINFUpscale") for i in NODES[name].inputs}
-    given = {**own, **load, **upscale}
-    found = {name: given[name] for name in (*_LOAD, *_UPSCALE)}
-    if "pixel" in upscale:
-        return found | {"sizing": Sizing.PIXEL, "pixel": upscale["pixel"][:2]}
-    size = int(given["height"]), int(given["width"])
-    if needs_source(upscale):
-        from ...pipeline.size import SizeWish
-
-        size = SizeWish.of(given).target(lr_size).size
-    if any(size):
-        return found | {"sizing": Sizing.SIZE, "size": size}
-    y = float(given["scale"])
-    return found | {"sizing": Sizing.SCALE, "scale": (y, float(given["scale_x"]) or y)}
+LOAD = ("model", "prior", "device", "precision")
+UPSCALE = ("latent", "temperature", "auto_temperature", "strength", "seed", "tile", "passes")
 
 
 def in_unit(pixel: Pair, given: str, wanted: str) -> Pair:

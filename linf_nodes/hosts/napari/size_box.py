@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QSpinBox
 from .box import Box, choose, fill
 from .number_box import NumberBox
 from .options import Sizing
+from .request import Request
 
 _TIPS = {
     Sizing.SCALE: "Any number from 1 to 32, whole or not.",
@@ -85,3 +86,11 @@ class SizeBox(Box):
 
 def _pair(boxes: list[NumberBox]) -> tuple[float, float]:
     return boxes[0].value(), boxes[1].value()
+
+
+def sizes_text(request: Request) -> str:
+    """`256 x 256 -> 512 x 512 pixels of 0.25 x 0.25 micrometer`."""
+    (h, w), (top, left) = request.source.size, request.size
+    y, x = (p * r for p, r in zip(request.source.pixel, request.ratio, strict=True))
+    pixel = f"{y:.4g}" if y == x else f"{y:.4g} x {x:.4g}"
+    return f"{h} x {w} → {top} x {left} pixels of {pixel} {request.source.unit}"
