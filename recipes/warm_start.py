@@ -7,7 +7,6 @@ and frequencies, are the linear maps that come nearest (least squares) to the LI
 rest is the LINF's.
 """
 
-import re
 import sys
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
+from linf_nodes.models.deduce import smfanet_args
 from linf_nodes.models.smfanet import SMFANet
 from linf_nodes.models.spec import Spec
 
@@ -30,8 +30,7 @@ def encoder_of(path: Path) -> SMFANet:
     """The published network without its up-sampler."""
     state = torch.load(path, weights_only=True)["params"]
     state = {name: tensor for name, tensor in state.items() if not name.startswith("to_img.")}
-    blocks = 1 + max(int(found[1]) for name in state if (found := re.match(r"feats\.(\d+)\.", name)))
-    encoder = SMFANet(len(state["to_feat.bias"]), blocks)
+    encoder = SMFANet(**smfanet_args(state))
     wanting = encoder.load_state_dict(state, strict=False)
     if wanting.unexpected_keys or any(not name.endswith("smfa.const") for name in wanting.missing_keys):
         raise SystemExit(f"'{path}' holds another network: {wanting}")
@@ -94,8 +93,8 @@ def main(smfanet: Path, linf: Path, folder: Path, out: Path) -> None:
     old, pictures = build(weights)[0].eval(), lr_pictures(folder)
     encoder = encoder_of(smfanet)
     settle_variances(encoder, pictures)
-    args = {"dim": encoder.out_dim, "n_blocks": len(encoder.feats)}
-    spec = Spec(weights.linf.name, {**weights.linf.args, "encoder_spec": {"name": "smfanet", "args": args}})
+    described = {"name": "smfanet", "args": smfanet_args(encoder.state_dict())}
+    spec = Spec(weights.linf.name, {**weights.linf.args, "encoder_spec": described})
     rest = {n: t for n, t in old.state_dict().items() if not n.startswith(("encoder.", "coef.", "freq."))}
     layers = tuple(nn.Conv2d(encoder.out_dim, old.hidden_dim, 3, padding=1) for _ in range(2))
     error = fit(layers, old, encoder, pictures)

@@ -37,12 +37,13 @@ from linf_nodes.models.spec import Spec, build_linf, build_prior
 from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LinfModel, prepare
 from linf_nodes.training import checkpoint, precision
+from linf_nodes.training import pack as packing
 from linf_nodes.training import run as checkpoint_user
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
 from linf_nodes.training.compiling import compile_chains, wanted
-from linf_nodes.training.crops import Resident, generator_of
+from linf_nodes.training.crops import Crops, Resident, generator_of
 from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
 from linf_nodes.training.degrade import reduce
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
@@ -65,7 +66,7 @@ from linf_nodes.training.scales import Scales
 from linf_nodes.training.schedule import learning_rate
 from linf_nodes.training.spectrum import pattern_excess, spectra, texture_deficit
 from linf_nodes.training.trunk import Trunk, perceptual_distance, read_trunk
-from linf_nodes.training.wear import Wear, blurred, through_jpeg
+from linf_nodes.training.wear import Wear, through_jpeg
 
 from .models import enlarge, make_model, picture
 from .tiny import weights
@@ -85,6 +86,8 @@ num_layer = 2
 hidden_dim = 16
 encoder_spec = { name = "edsr-baseline", args = { n_resblocks = 1, n_feats = 8 } }
 """
+EDSR = '{ name = "edsr-baseline", args = { n_resblocks = 1, n_feats = 8 } }'
+RRDB = '{ name = "rrdb", args = { nf = 8, nb = 1, gc = 4 } }'
 PRIOR = """
 kind = "prior"
 init = "tiny.safetensors"
@@ -393,10 +396,15 @@ def test_enlargement_is_torchs_bilinear() -> None:
     torch.testing.assert_close(enlarge_bilinearly(x, (20, 23)), theirs, atol=1e-5, rtol=1e-5)
 
 
+def made_worse(wear: Wear, hr: torch.Tensor, size: int, random: torch.Generator, levels: float = 255) -> torch.Tensor:
+    b, n = len(hr), hr.shape[-1]
+    return wear.crops(Crops(hr, (n,) * b, torch.full((b, 1, 1, 1), levels)), size, n, random)
+
+
 def test_wear_is_off_by_default_and_draws_nothing(home: Path) -> None:
     random = torch.Generator().manual_seed(1)
     before, hr = random.get_state(), picture(24, 24, batch=2)
-    assert torch.equal(Wear()(hr, (11, 11), random), reduce(hr, (11, 11)))
+    assert torch.equal(made_worse(Wear(), hr, 11, random), reduce(hr, (11, 11)))
     assert torch.equal(random.get_state(), before)
     asked = recipe(home)
     assert (asked.blur, asked.noise, asked.jpeg) == ((), (), ())
@@ -414,18 +422,35 @@ def test_worn_batches_repeat_and_keep_their_hr_pictures(home: Path, wear: Wear) 
 
 
 def test_blur_is_gaussian_and_noise_and_quality_are_as_told() -> None:
-    point = torch.zeros(1, 41, 41)
-    point[0, 20, 20] = 1
+    point, random = torch.zeros(1, 1, 41, 41), torch.Generator().manual_seed(1)
+    point[..., 20, 20] = 1
     at = torch.arange(41.0) - 20
-    assert float((blurred(point, 2.0).sum(1)[0] * at**2).sum()) == pytest.approx(4.0, 1e-3)
-    torch.testing.assert_close(blurred(torch.ones(3, 9, 9), 5.0), torch.ones(3, 9, 9))
-    grey = torch.full((3, 64, 64), 0.5)
-    noisy = Wear(noise=(10, 10))(grey, (64, 64), torch.Generator().manual_seed(1))
+    spread = made_worse(Wear((2, 2)), point, 41, random, 1e9)
+    assert float((spread.sum(2)[0, 0] * at**2).sum()) == pytest.approx(4.0, 1e-3)
+    white = torch.ones(1, 3, 9, 9)
+    torch.testing.assert_close(made_worse(Wear((5, 5)), white, 9, random, 1e9), white)
+    grey = torch.full((1, 3, 64, 64), 0.5)
+    noisy = made_worse(Wear(noise=(10, 10)), grey, 64, random)
     assert float(noisy.std()) * 255 == pytest.approx(10, 0.05)
     x = picture(32, 32)[0].mean(0, keepdim=True).expand(3, -1, -1)  # JPEG halves the colours' resolution
     errors = [float((through_jpeg(x, quality) - x).abs().mean()) for quality in (100, 50, 5)]
     assert errors == sorted(errors)
     assert errors[0] < 0.01
+
+
+@pytest.mark.parametrize("sides", [(12, 30), (30, 12), (12, 12)])
+def test_each_crop_is_blurred_and_reduced_as_if_alone(sides: tuple[int, int]) -> None:
+    longest, size = max(sides), 10
+    pixels = picture(longest, longest, batch=2)
+    crops = Crops(pixels, sides, torch.full((2, 1, 1, 1), 65535.0))
+    found = Wear(blur=(1, 1)).crops(crops, size, 32, torch.Generator().manual_seed(1))
+    for crop, side, ours in zip(pixels.double().numpy(), sides, found, strict=True):
+        away = np.subtract.outer(np.arange(side), np.arange(side)) * size / side  # in LR pixels
+        gauss = np.exp(-0.5 * away**2)
+        gauss /= gauss.sum(1, keepdims=True)
+        alone = (gauss @ crop[:, :side, :side] @ gauss.T).astype(np.float32)
+        wanted = [Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC) for plane in alone]
+        np.testing.assert_allclose(ours.numpy(), np.stack([np.asarray(plane) for plane in wanted]), atol=2e-5)
 
 
 # Batches
@@ -508,6 +533,15 @@ def test_a_batch_of_textures_is_that_of_its_crops_one_by_one(home: Path, top: fl
             assert torch.equal(batch.corners.rel_x[at], wanted.rel_x[0])
             torch.testing.assert_close(batch.corners.weight[at], wanted.weight[0])
             assert batch.rel_cell[at].tolist() == pytest.approx([24 / side] * 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_of_unlike_kinds_are_put_in_a_row_once(home: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    made: list[Resident] = []
+    monkeypatch.setattr(packing, "Resident", lambda pictures: made.append(Resident(pictures)) or made[-1])
+    tifffile.imwrite(home / "data" / "deep.tif", 257 * smooth(60, 50).astype(np.uint16), photometric="rgb")
+    Run(recipe(home, KINDS[kind], bfloat16="auto", preview_every=2), CPU).train(stop=2)  # timing, previews, batches
+    assert len(made) == 1
 
 
 def test_an_error_in_the_background_is_raised() -> None:
@@ -624,21 +658,32 @@ def test_a_run_goes_on_in_the_precision_that_it_took(home: Path, precision: str)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_a_checkpoint_with_a_state_for_each_parameter_goes_on(home: Path, share: float) -> None:
-    asked = recipe(home, encoder_rate=share)
+@pytest.mark.parametrize("text", [MODEL, MODEL.replace(EDSR, RRDB)], ids=["edsr", "rrdb"])
+def test_a_checkpoint_with_a_state_for_each_parameter_goes_on(home: Path, share: float, text: str) -> None:
+    asked = recipe(home, text, encoder_rate=share)
     state = trained(asked, stop=3)
     ran = Run(asked, CPU)
     assert ran.resume()
-    single, groups, count = {}, [], 0
-    for flat, group in zip(ran.flats, state["optimizer"]["param_groups"], strict=True):
-        known = ran.optimizer.state[flat.value]
-        for parts in zip(*(flat.parts(known[name]) for name in ("exp_avg", "exp_avg_sq")), strict=True):
-            single[count] = {"step": known["step"], "exp_avg": parts[0], "exp_avg_sq": parts[1]}
-            count += 1
-        groups.append({**group, "params": list(range(count - len(flat.parameters), count))})
+    known: dict[Any, dict[str, torch.Tensor]] = {}
+    for flat in ran.flats:
+        whole = ran.optimizer.state[flat.value]
+        for name in ("exp_avg", "exp_avg_sq"):
+            for parameter, part in zip(flat.parameters, flat.parts(whole[name]), strict=True):
+                known.setdefault(parameter, {"step": whole["step"]})[name] = part
+    split: dict[bool, list[Any]] = {}  # all parameters, also those that are not trained and have no state
+    for name, parameter in ran.model.named_parameters():
+        split.setdefault(share < 1 and name.startswith("encoder."), []).append(parameter)
+    order = [*split.get(False, []), *split.get(True, [])]
+    assert len(known) < len(order)
+    places = iter(range(len(order)))
+    groups = [
+        {**group, "params": list(itertools.islice(places, len(split[inside])))}
+        for inside, group in zip(sorted(split), state["optimizer"]["param_groups"], strict=True)
+    ]
+    single = {i: known[parameter] for i, parameter in enumerate(order) if parameter in known}
     older = {**state, "optimizer": {"state": single, "param_groups": groups}}
     checkpoint.save_state(home / "run" / "state.pt", older)
-    assert same(trained(asked, resume=True), trained(recipe(home, out="whole", encoder_rate=share)))
+    assert same(trained(asked, resume=True), trained(recipe(home, text, out="whole", encoder_rate=share)))
 
 
 @pytest.mark.parametrize("minutes", ["0", "-3", "nan", "soon"])
@@ -721,9 +766,7 @@ def test_a_run_repeats_and_resumes_bit_for_bit(home: Path, kind: str) -> None:
 
 def test_windowed_encoders_train_on_crops_of_any_size(home: Path) -> None:
     args = "{ img_size = 16, embed_dim = 12, depths = [2], num_heads = [2], window_size = 8 }"
-    text = STAGE_2.replace(
-        '{ name = "edsr-baseline", args = { n_resblocks = 1, n_feats = 8 } }', f'{{ name = "swinir", args = {args} }}'
-    )
+    text = STAGE_2.replace(EDSR, f'{{ name = "swinir", args = {args} }}')
     assert trained(recipe(home, text, steps=3, scales=[1.0, 3.0]))["step"] == 3
 
 
@@ -995,6 +1038,8 @@ def test_held_out_pictures_are_not_trained_on(home: Path) -> None:
         ('compile = "yes"', "compile = 'yes'"),
         ('kind = "gan"', "linf or prior"),
         ("scales = [4.0, 1.0]", "in order"),
+        ("small = [1.0, 4.5]", "small = [1.0, 4.5]: keep it within scales = [1.0, 4.0]"),
+        ("scales = [2.0, 4.0]\nsmall = [1.0, 3.0]", "small = [1.0, 3.0]: keep it within scales = [2.0, 4.0]"),
         ("scales = [[], 4.0]", "scales = [[], 4.0]"),
         ('scales = ["x", 4.0]', "scales = ['x', 4.0]"),
         ("lr = -1.0", "lr = -1.0: give a number from 0"),
@@ -1060,9 +1105,21 @@ def test_recipes_of_the_papers_are_the_papers() -> None:
 
 
 def test_recipes_from_before_the_local_ensemble_go_on_loading(home: Path) -> None:
-    old = recipe(home, MODEL.replace("patch_size = 3", "patch_size = 3\nlocal_ensemble = false"), steps=1)
-    assert trained(old)["spec"]["args"]["local_ensemble"] is False
+    old, new, other = (
+        recipe(home, MODEL.replace("patch_size = 3", f"patch_size = 3\n{switch}"))
+        for switch in ("local_ensemble = false", 'ensemble = "nearest"', 'ensemble = "local"')
+    )
     assert Run(old, CPU).model.ensemble == "nearest"
+    state = trained(old, stop=3)
+    args = state["spec"]["args"]
+    assert args.pop("ensemble") == "nearest"
+    checkpoint.save_state(
+        home / "run" / "state.pt",
+        {**state, "seconds": 1.0, "spec": {**state["spec"], "args": {**args, "local_ensemble": False}}},
+    )
+    with pytest.raises(BadValue, match="another architecture"):
+        Run(other, CPU).resume()
+    assert same(trained(new, resume=True), trained(replace(new, out="whole")))
 
 
 @pytest.mark.parametrize("kind", ["pictures", "prior"])

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None,
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A clone as the script sees it, with pictures and a recipe; only needed packages can be imported."""
+    """A clone as the script sees it, with pictures and a recipe; only needed packages are there, and no AVIF."""
     clone = tmp_path / "clone"
     (clone / "recipes").mkdir(parents=True)
     for name in ("linf_nodes", "weights", "plugin_manifest"):
@@ -46,6 +46,8 @@ def machine(tmp_path: Path) -> Path:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(
         f"import sys\nfor name in {MISSING}:\n    sys.modules[name] = None\n"
+        "from PIL import features\nchecked = features.check\n"
+        "features.check = lambda name: name != 'avif' and checked(name)\n"
     )
     return clone
 
@@ -98,6 +100,14 @@ def test_two_calls_on_two_machines_train_one_model(machine: Path) -> None:
     (place / "state.part.aa").write_bytes(b"cut")
     shutil.rmtree(place / "run")
     with pytest.raises(AssertionError, match=r"state\.part\.aa: FAILED"):
+        script(machine, "train", "recipes/r.toml", 0.06, 1)
+
+
+@pytest.mark.parametrize("folder", ["data", "hr"])
+def test_a_machine_without_avif_refuses_what_is_packed_of_it(machine: Path, folder: str) -> None:
+    (machine / "runs" / "gpu" / folder).mkdir(parents=True)
+    (machine / "runs" / "gpu" / folder / "a.avif").touch()
+    with pytest.raises(AssertionError, match="Pillow here reads no AVIF: pack pictures of another kind"):
         script(machine, "train", "recipes/r.toml", 0.06, 1)
 
 

@@ -1,7 +1,8 @@
-"""The recipe's script that puts a published encoder under the head of a LINF."""
+"""The recipes' scripts that put together what a run begins with."""
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,23 @@ from PIL import Image
 from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
 from linf_nodes.models.spec import Spec, build_linf
 
+from . import tiny
 from .models import SMFANET
 
 ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "recipes" / "warm_start.py"
+
+
+def script(name: str, *words: Path) -> None:
+    command = [sys.executable, str(ROOT / "recipes" / name), *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @torch.no_grad()
 def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    args = {"encoder_spec": SMFANET, "patch_size": 3, "flow_layers": 2, "num_layer": 1, "hidden_dim": 16}
+    wide = {"name": "smfanet", "args": {**SMFANET["args"], "ffn_scale": 3.0}}
+    args = {"encoder_spec": wide, "patch_size": 3, "flow_layers": 2, "num_layer": 1, "hidden_dim": 16}
     spec = Spec("linf-patch", args)
     linf = build_linf(spec).eval()
     state = linf.state_dict()
@@ -33,13 +41,12 @@ def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -
     small = np.random.default_rng(1).integers(0, 256, (4, 32, 40, 3), np.uint8)
     for i, pixels in enumerate(small):
         Image.fromarray(pixels.repeat(3, 0).repeat(3, 1)).save(tmp_path / "pictures" / f"{i}.png")
-    words = [str(tmp_path / name) for name in ("smfanet.pth", "linf.safetensors", "pictures", "out.safetensors")]
-    command = [sys.executable, str(SCRIPT), *words]
-    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    names = ("smfanet.pth", "linf.safetensors", "pictures", "out.safetensors")
+    script("warm_start.py", *(tmp_path / name for name in names))
 
     made = read_weights(tmp_path / "out.safetensors")
     again = build(made)[0]
+    assert made.linf == spec
     assert made.card["licence"] == "CC0"
     lr = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
     features = linf.encode(lr)  # the published network's: its factor of the variance is 0
@@ -52,3 +59,21 @@ def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -
     torch.testing.assert_close(const, seen.var((-2, -1), keepdim=True).mean(0, keepdim=True), atol=0, rtol=2e-3)
     for name in ("phase.weight", "layers.0.weight", "imnet.linears.0._weight"):
         torch.testing.assert_close(made.linf_state[name], state[name], atol=1e-3, rtol=1e-3)
+
+
+def test_a_linf_takes_the_prior_of_another(tmp_path: Path) -> None:
+    linf, learned, out = (tmp_path / f"{name}.safetensors" for name in ("linf", "learned", "out"))
+    other = tiny.weights(prior=True)
+    halves = {n: 0.5 * t if t.is_floating_point() else t for n, t in (other.linf_state | other.prior_state).items()}
+    write_weights(linf, replace(other, linf_state={n: halves[n] for n in other.linf_state}))  # its own prior goes
+    write_weights(learned, replace(other, prior_state={n: halves[n] for n in other.prior_state}))
+    script("warm_prior.py", linf, learned, out)
+    made, first, second = map(read_weights, (out, linf, learned))
+    assert made.prior == Spec("unet", {**tiny.PRIOR.args, "centred": True})
+    for ours, wanted, unlike in (
+        (made.linf_state, first.linf_state, second.linf_state),
+        (made.prior_state, second.prior_state, first.prior_state),
+    ):
+        assert ours.keys() == wanted.keys()
+        assert all(torch.equal(ours[name], wanted[name]) for name in wanted)
+        assert not all(torch.equal(ours[name], unlike[name]) for name in wanted)

@@ -165,11 +165,12 @@ class _Run:
         seeds = [self.settings.seed + k for k in range(self.settings.samples if self.diverse else 1)]
         found = enlarge(self.model, example, latents_of(self.model, grid, seeds, self.learned), self.settings.tile)
         amount, patch = self.amount, self.model.patch
+        drawn = found.picture(amount)
         entry = {
             "name": example.name,
             "lr_size": list(example.lr_size),
             "hr_size": list(example.hr_size),
-            **self._scores(found.picture(amount), example),
+            **self._scores(drawn, example),
             "diversity": diversity(found.pictures(amount)) if self.diverse else None,
             "z2_per_dim": found.calibration.z2_per_dim,
             "coverage": {str(level): found.calibration.coverage(level) for level in LEVELS},
@@ -177,7 +178,7 @@ class _Run:
         }
         sweep = [self._scores(found.picture(t), example) for t in self.settings.sweep]
         entry["seconds"] = round(time.perf_counter() - start, 3)
-        return entry, found.calibration, sweep, (phases(found.picture(amount), patch), phases(example.hr, patch))
+        return entry, found.calibration, sweep, (phases(drawn, patch), phases(example.hr, patch))
 
     def _likeness(self, picture: Tensor, example: Example) -> Report:
         how = (self.settings.protocol, self.shave)

@@ -105,7 +105,7 @@ def _deduce_encoder(state: State) -> Spec:
     if "conv_first.weight" in state and "patch_embed.norm.weight" in state:
         return Spec("swinir", _swinir(state))
     if "feats.0.smfa.const" in state:
-        return Spec("smfanet", _smfanet(state))
+        return Spec("smfanet", smfanet_args(state))
     if "blocks.0.convs.0.weight" in state and "fuse.weight" in state:
         return Spec("span", {"dim": _side(state, "head.weight"), "n_blocks": _count(state, r"blocks\.(\d+)\.")})
     if "head.0.weight" in state and not any("conv_du." in name for name in state):  # conv_du: RCAN
@@ -131,7 +131,8 @@ def _rdn(state: State) -> dict[str, Any]:
     return {"G0": _side(state, "SFENet1.weight"), "RDNkSize": kernel, "RDNconfig": config}
 
 
-def _smfanet(state: State) -> dict[str, Any]:
+def smfanet_args(state: State) -> dict[str, Any]:
+    """The sizes of a SMFANet, also of a published one; raises as `deduce_linf` does."""
     dim, hidden = _side(state, "to_feat.weight"), _side(state, "feats.0.pcfn.conv_0.weight")
     return {"dim": dim, "n_blocks": _count(state, r"feats\.(\d+)\."), "ffn_scale": hidden / max(dim, 1)}
 

@@ -34,7 +34,7 @@ class RRDB(Encoder):
     """Normalised LR picture b 3 h w -> features b nf h w.
 
     upconv1, upconv2, HRconv and conv_last belong to the x4 tail of the published network: they are
-    carried so that its state dicts load strictly, and are never run.
+    carried so that its state dicts load strictly, and are never run or trained.
     """
 
     halo = 48
@@ -51,6 +51,8 @@ class RRDB(Encoder):
         self.upconv2 = nn.Conv2d(nf, nf, 3, padding=1)
         self.HRconv = nn.Conv2d(nf, nf, 3, padding=1)
         self.conv_last = nn.Conv2d(nf, 3, 3, padding=1)
+        for unused in (self.upconv1, self.upconv2, self.HRconv, self.conv_last):
+            unused.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.conv_first(x)

@@ -34,10 +34,13 @@ class Spec:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Spec":
-        """Read an entry; raises UnsupportedWeights when it has no name."""
+        """Read an entry, of older ones too; raises UnsupportedWeights when it has no name."""
         name, args = entry.get("name"), entry.get("args") or {}
         if not isinstance(name, str) or not isinstance(args, Mapping):
             raise UnsupportedWeights(f"The model description {str(entry)[:80]!r} has no name and args to build from.")
+        old = args.get(_OLD_ENSEMBLE)
+        if name in LINF_NAMES and isinstance(old, bool) and "ensemble" not in args:
+            args = {k: v for k, v in args.items() if k != _OLD_ENSEMBLE} | {"ensemble": _OLD_ENSEMBLES[old]}
         return cls(name, args)
 
     def entry(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def weights_hash(weights: Weights) -> str:
     """Sixteen hex digits that name the values, whatever file they came from.
 
     They cover names, types, shapes and values of the tensors, in float32, and the arguments that change the result and
-    that no tensor shows: the scale of the residual blocks, and that amplitudes are not weighted.
+    that no tensor shows: the scale of the residual blocks, that amplitudes are not weighted, and that four runs are
+    averaged.
     """
     digest = hashlib.sha256()
     for part, spec, state in (
@@ -56,6 +57,8 @@ def weights_hash(weights: Weights) -> str:
         digest.update(f"{part} {_res_scale(spec)}\n".encode())
         if spec is not None and spec.args.get("amplitude_weighting") is False:
             digest.update(b"amplitudes are not weighted\n")
+        if spec is not None and spec.args.get("ensemble") == "local":
+            digest.update(b"four runs are averaged\n")
         for name in sorted(state):
             plain = _plain(state[name]).contiguous()
             digest.update(f"{name} {plain.dtype} {list(plain.shape)}\n".encode())

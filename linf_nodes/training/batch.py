@@ -48,9 +48,8 @@ class Sampler:
         random = generator_of(self.seed, step)
         low, high = self.scales.at(step, done)
         crops = self._resident.draw(random, self.batch, lambda u: round(self.crop * (low + (high - low) * u)))
-        room = max(round(self.crop * self.scales.whole[1]), *crops.sides)
-        lr = self.wear.crops(crops, self.crop, room, random)
-        larger = enlarging(self.crop, crops.sides, room, lr.device)
+        lr = self.wear.crops(crops, self.crop, self._room, random)
+        larger = enlarging(self.crop, crops.sides, self._room, lr.device)
         residual = 2 * (crops.pixels - along_both(larger, lr, larger))
         centre = self._centres(crops.sides, random)
         texture = residual.flatten().index_select(0, self._where(centre, residual))
@@ -62,6 +61,11 @@ class Sampler:
             .expand(-1, 2)
             .to(lr.device),
         )
+
+    @property
+    def _room(self) -> int:
+        """The longest side of a crop."""
+        return round(self.crop * self.scales.whole[1])
 
     def _centres(self, sides: Sequence[int], random: torch.Generator) -> Tensor:
         """The middle pixels of textures, anywhere in the crops: int64 `[2, b, q]`."""
@@ -83,8 +87,7 @@ class Sampler:
     @cached_property
     def _cells(self) -> tuple[Tensor, Tensor]:
         """Of every pixel of crops of all sides, from 1 on: the LR cells below and above, and the offsets from them."""
-        room = round(self.crop * self.scales.whole[1])
-        cells = cells_of(torch.arange(room), self.crop, torch.arange(1, room + 1)[:, None])
+        cells = cells_of(torch.arange(self._room), self.crop, torch.arange(1, self._room + 1)[:, None])
         return torch.stack(cells[:2], -1), torch.stack(cells[2:], -1)
 
     def _where(self, centre: Tensor, residual: Tensor) -> Tensor:
@@ -96,8 +99,7 @@ class Sampler:
 
     @cached_property
     def _resident(self) -> Resident:
-        low, high = (round(self.crop * scale) for scale in self.scales.whole)
-        device = self.pack.pictures[0].device
-        shrinking(range(low, high + 1), self.crop, high, device)  # made once, before the first step
-        enlarging(self.crop, range(low, high + 1), high, device)
-        return Resident(self.pack.pictures)
+        sides, device = range(round(self.crop * self.scales.whole[0]), self._room + 1), self.pack.pictures[0].device
+        shrinking(sides, self.crop, self._room, device)  # made once, before the first step
+        enlarging(self.crop, sides, self._room, device)
+        return self.pack.resident

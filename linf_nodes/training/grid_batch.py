@@ -1,7 +1,7 @@
 """One training batch of whole crops: every texture of a picture on its patch grid, all crops at one scale."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from ..models.fourier import Corners
 from ..pipeline.cells import corners_of_rectangle
 from ..pipeline.grid import Grid
-from .crops import Resident, generator_of
+from .crops import generator_of
 from .degrade import enlarge
 from .pack import Pack
 from .scales import Scales
@@ -51,14 +51,15 @@ class GridSampler:
         random = generator_of(self.seed, step)
         low, high = self.scales.at(step, done)
         scale = low + (high - low) * float(torch.rand(1, generator=random, dtype=torch.float64))
-        size = self.size or self.patch * max(1, round(self.crop * scale / self.patch))
+        size = hr_side(self.size, self.crop, scale, self.patch)
         side = max(1, round(self.size / scale)) if self.size else self.crop
-        crops = self._resident.draw(random, self.batch, lambda _: size)
+        crops = self.pack.resident.draw(random, self.batch, lambda _: size)
         return grid_batch(crops.pixels, self.wear.crops(crops, side, size, random), self.patch)
 
-    @cached_property
-    def _resident(self) -> Resident:
-        return Resident(self.pack.pictures)
+
+def hr_side(size: int, crop: int, scale: float, patch: int) -> int:
+    """`size`, or where it is 0 the multiple of `patch` that is nearest to `crop` LR pixels at a scale."""
+    return size or patch * max(1, round(crop * scale / patch))
 
 
 def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import BadPicture, BadValue
-from .crops import joined
+from .crops import Resident, joined
 from .stack import is_deep, read_planes
 from .zarr_stack import is_zarr
 
@@ -29,6 +30,11 @@ class Pack:
     @property
     def megapixels(self) -> float:
         return sum(p[0].numel() for p in self.pictures) / 1e6
+
+    @cached_property
+    def resident(self) -> Resident:
+        """The pictures as samplers draw from them."""
+        return Resident(self.pictures)
 
 
 def picture_files(folders: Sequence[Path], hold_out: Sequence[str] = ()) -> list[Path]:

@@ -166,6 +166,10 @@ class Recipe:
         for name, pair in (("scales", self.scales), ("small", self.small or self.scales)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
                 raise BadValue(f"The recipe '{path}' has {name} = {list(pair)}: give two numbers, 1 or more, in order.")
+        if self.small and not self.scales[0] <= self.small[0] <= self.small[1] <= self.scales[1]:
+            raise BadValue(
+                f"The recipe '{path}' has small = {list(self.small)}: keep it within scales = {list(self.scales)}."
+            )
         for name, low, high in (("blur", 0, 1000), ("noise", 0, 255), ("jpeg", 1, 100)):
             span = getattr(self, name)
             if span and not (len(span) == 2 and low <= span[0] <= span[1] <= high):

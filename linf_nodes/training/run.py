@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import BadValue, Cancelled, LinfError
 from ..models.checkpoint import Weights, write_weights
+from ..models.spec import Spec
 from ..pipeline.device import is_lost
 from .average import Average
 from .checkpoint import load_state, on_cpu, save_state
@@ -87,7 +88,7 @@ class Run:
         if not self.path.exists():
             return False
         state = load_state(self.path, self.device)
-        if state["spec"] != self.task.spec.entry():
+        if Spec.of(state["spec"]) != self.task.spec:
             raise BadValue(
                 f"'{self.path}' holds another architecture ({state['spec']}) than the recipe "
                 f"({self.task.spec.entry()}): choose another 'out', or delete it."

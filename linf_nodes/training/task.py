@@ -1,6 +1,5 @@
 """What is trained: a LINF on textures, a LINF on whole crops, or a learned prior over a frozen LINF."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -17,7 +16,7 @@ from ..models.spec import Spec, build_linf, build_prior
 from .batch import Sampler
 from .crops import generator_of
 from .flat import lowered
-from .grid_batch import GridBatch, GridSampler
+from .grid_batch import GridBatch, GridSampler, hr_side
 from .growth import grow
 from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
 from .pack import Pack
@@ -126,7 +125,7 @@ class PriorTask:
         self.distance = _distance(recipe, device)
         self.min_side, self.patch = _checked_size(recipe, linf), linf.patch_size
         for name in ("pattern", "texture"):
-            side = recipe.hr or int(recipe.crop * recipe.scales[0])
+            side = hr_side(recipe.hr, recipe.crop, recipe.scales[0], self.patch)
             if getattr(recipe, name) > 0 and side < WINDOW:
                 raise BadValue(f"hr = {side} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
         if recipe.balanced and self.distance is None:
@@ -261,5 +260,4 @@ def _moved(distance: Distance | None, step: int) -> Distance | None:
 def _checked_size(recipe: Recipe, linf: LINF) -> int:
     if recipe.hr % linf.patch_size:
         raise BadValue(f"hr = {recipe.hr} is no multiple of the patch of {linf.patch_size} pixels: choose one.")
-    patch = linf.patch_size  # whole textures cover the largest crop of `crop` LR pixels
-    return recipe.hr or patch * math.ceil(recipe.crop * recipe.scales[1] / patch)
+    return hr_side(recipe.hr, recipe.crop, recipe.scales[1], linf.patch_size)

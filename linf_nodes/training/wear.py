@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from .crops import Crops
-from .degrade import along_both, bicubic_matrix, rounded, shrinking
+from .degrade import along_both, rounded, shrinking
 
 Span = tuple[float, ...]
 
@@ -33,59 +33,28 @@ class Wear:
     noise: Span = ()
     jpeg: Span = ()
 
-    def __call__(self, hr: Tensor, size: tuple[int, int], random: torch.Generator, levels: int = 255) -> Tensor:
-        """LR pictures of `hr [..., 3, h, w]` in [0, 1]; without spans nothing is drawn from `random`.
-
-        They are integers up to `levels`; those that went through JPEG have 8 bits.
-        """
-        pictures = hr.reshape(-1, *hr.shape[-3:])
-        y, x = (
-            bicubic_matrix(n, m, hr.device).expand(len(pictures), -1, -1)
-            for n, m in zip(hr.shape[-2:], size, strict=True)
-        )
-        sides = (hr.shape[-1],) * len(pictures)
-        lr = self._reduced(pictures, sides, (y, x), random, levels)
-        return lr.reshape(*hr.shape[:-2], *size)
-
     def crops(self, crops: Crops, size: int, room: int, random: torch.Generator) -> Tensor:
-        """LR pictures `[b, 3, size, size]` of crops whose sides are at most `room`."""
-        matrix = shrinking(crops.sides, size, room, crops.pixels.device)
-        return self._reduced(crops.pixels, crops.sides, (matrix, matrix), random, crops.levels)
+        """LR pictures `[b, 3, size, size]` of crops whose sides are at most `room`; without spans nothing is drawn.
 
-    def _reduced(
-        self,
-        hr: Tensor,
-        sides: Sequence[int],
-        matrices: tuple[Tensor, Tensor],
-        random: torch.Generator,
-        levels: int | Tensor,
-    ) -> Tensor:
-        y, x = matrices
+        They are integers up to the crops' levels; those that went through JPEG have 8 bits.
+        """
+        device = crops.pixels.device
+        matrix = shrinking(crops.sides, size, room, device)
         if self.blur:
-            sigma = _drawn(random, self.blur, len(hr)) * torch.tensor(sides) / x.shape[1]
-            tall = sides if hr.shape[-2] == hr.shape[-1] else (hr.shape[-2],) * len(hr)
-            y, x = (
-                matrix @ _gaussian(matrix.shape[-1], sigma, within, hr.device)
-                for matrix, within in ((y, tall), (x, sides))
-            )
-        lr = along_both(y, hr, x)
+            sigma = _drawn(random, self.blur, len(crops.sides)) * torch.tensor(crops.sides) / size
+            matrix = matrix @ _gaussian(matrix.shape[-1], sigma, crops.sides, device)
+        lr = along_both(matrix, crops.pixels, matrix)
         if self.noise:
-            sigma = (_drawn(random, self.noise, len(hr)) / 255).float().view(-1, 1, 1, 1)
+            sigma = (_drawn(random, self.noise, len(lr)) / 255).float().view(-1, 1, 1, 1)
             lr = lr + (sigma * torch.randn(lr.shape, generator=random)).to(lr.device)
-        lr = rounded(lr, levels)
+        lr = rounded(lr, crops.levels)
         if not self.jpeg:
             return lr
-        qualities = _drawn(random, self.jpeg, len(hr)).round().int().tolist()
+        qualities = _drawn(random, self.jpeg, len(lr)).round().int().tolist()
         return torch.stack([through_jpeg(picture, q) for picture, q in zip(lr, qualities, strict=True)])
 
 
 UNWORN = Wear()
-
-
-def blurred(picture: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of `[..., h, w]`; beyond the border the weights are renormalised."""
-    y, x = (_gaussian(n, torch.tensor([sigma]), (n,), picture.device)[0] for n in picture.shape[-2:])
-    return y @ picture @ x.T
 
 
 def through_jpeg(picture: Tensor, quality: int) -> Tensor:
