@@ -100,7 +100,10 @@ def test_napari_finds_the_plugin_after_an_install(tmp_path: Path, editable: bool
         print(linf_nodes.__file__)
         print(manager.get_manifest("linf-nodes").contributions.widgets[0].display_name)
     """
-    done = subprocess.run([str(python), "-c", textwrap.dedent(code)], cwd=tmp_path, capture_output=True, text=True)
+    alone = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(python), "-c", textwrap.dedent(code)], cwd=tmp_path, env=alone, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     file, widget = done.stdout.split("\n")[:2]
     assert file.startswith(str(tmp_path))
