@@ -40,26 +40,26 @@ def high_gain(net: Any) -> None:
 def networks(encoder: str, prior: str | None) -> Iterator[tuple[str, Any]]:
     import torch
 
-    from linf_nodes.models.spec import Spec, build_linf, build_prior
-    from linf_nodes.pipeline.model import LinfModel, prepare
+    from linf_nodes.models.registry import build_network, build_prior
+    from linf_nodes.models.spec import Spec
+    from linf_nodes.pipeline.model import LoadedModel, prepare
 
     for draw in ("torch's", "gain 0.7"):
         torch.manual_seed(1)
-        linf = build_linf(Spec("linf-patch", {"encoder_spec": {"name": encoder, "args": {}}, "patch_size": 3}))
+        linf = build_network(Spec("linf-patch", {"encoder_spec": {"name": encoder, "args": {}}, "patch_size": 3}))
         latent = build_prior(Spec(prior, {"in_chans": 27})) if prior else None
         if draw == "gain 0.7":
             high_gain(latent if latent is not None else linf.encoder)
         device = torch.device("cpu")
-        yield draw, LinfModel(*prepare(linf, latent, device, torch.float32), "", "", device, torch.float32)
+        yield draw, LoadedModel(*prepare(linf, latent, device, torch.float32), "", "", device, torch.float32)
 
 
 def encoder_row(name: str, side: int) -> list[str]:
     import torch
 
     from linf_nodes.pipeline.blocks import Block, Span
+    from linf_nodes.pipeline.fields.affine import AffineField
     from linf_nodes.pipeline.grid import Grid
-    from linf_nodes.pipeline.scene import Scene
-    from linf_nodes.pipeline.texture import mean
 
     rows = []
     picture = torch.rand(3, side, side, generator=torch.Generator().manual_seed(2))
@@ -67,14 +67,14 @@ def encoder_row(name: str, side: int) -> list[str]:
     middle = grid.patches[0] // 2
     block = Block(Span(middle - 5, middle + 5), Span(middle - 5, middle + 5))
     for draw, net in networks(ENCODERS[name], None):
-        encoder = net.linf.encoder
+        encoder = net.network.encoder
         rows.append(f"| {name}, {draw} |")
         with torch.inference_mode():
             encoder.halo = side
-            whole = mean(Scene(net, picture, grid), block)
+            whole = AffineField(net, picture, grid).mean(block)
             for halo in HALOS["encoder"]:
                 encoder.halo = halo
-                rows[-1] += f" {float((mean(Scene(net, picture, grid), block) - whole).abs().max()):.1e} |"
+                rows[-1] += f" {float((AffineField(net, picture, grid).mean(block) - whole).abs().max()):.1e} |"
     return rows
 
 
@@ -83,9 +83,8 @@ def prior_row(name: str, side: int) -> list[str]:
 
     from linf_nodes.pipeline import prior as priors
     from linf_nodes.pipeline.blocks import Block, Span
+    from linf_nodes.pipeline.fields.affine import AffineField
     from linf_nodes.pipeline.grid import Grid
-    from linf_nodes.pipeline.scene import Scene
-    from linf_nodes.pipeline.texture import inverse
 
     rows = []
     picture = torch.rand(3, side, side, generator=torch.Generator().manual_seed(2))
@@ -95,13 +94,13 @@ def prior_row(name: str, side: int) -> list[str]:
         start = grid.patches[0] // 2 // align * align
         block = Block(Span(start, start + 2 * align), Span(start, start + 2 * align))
         rows.append(f"| {name}, {draw} |")
-        scene = Scene(net, picture, grid)
+        field = AffineField(net, picture, grid)
         results = {}
         with torch.inference_mode():
             for halo in (*HALOS["prior"], side * 2):
                 priors.halo = lambda prior, h=halo: -(-h // prior.align) * prior.align  # type: ignore[misc]
-                z, held = priors.learned_latent(scene, block)
-                results[halo] = inverse(scene, block, z, held)
+                z, held = priors.learned_latent(field, block)
+                results[halo] = field.draw(block, z, held)
         whole = results.pop(side * 2)
         rows[-1] += "".join(f" {float((r - whole).abs().max()):.1e} |" for r in results.values())
     return rows

@@ -71,16 +71,17 @@ def model(name: str, dtype: str) -> Any:
     """A full-size model with fresh weights: the time does not depend on their values."""
     import torch
 
-    from linf_nodes.models.spec import Spec, build_linf, build_prior
-    from linf_nodes.pipeline.model import LinfModel, prepare
+    from linf_nodes.models.registry import build_network, build_prior
+    from linf_nodes.models.spec import Spec
+    from linf_nodes.pipeline.model import LoadedModel, prepare
 
     encoder, patch, prior, *_ = CASES[name]
     torch.manual_seed(0)
     args = {"encoder_spec": {"name": encoder, "args": {}}, "patch_size": patch}
-    linf = build_linf(Spec("linf-patch" if patch > 1 else "linf", args))
+    linf = build_network(Spec("linf-patch" if patch > 1 else "linf", args))
     latent = build_prior(Spec(prior, {"in_chans": 3 * patch**2})) if prior else None
     kind, device = getattr(torch, dtype), torch.device("cpu")
-    return LinfModel(*prepare(linf, latent, device, kind), name, "0" * 16, device, kind)
+    return LoadedModel(*prepare(linf, latent, device, kind), name, "0" * 16, device, kind)
 
 
 def enlarge(net: Any, picture: Any) -> Any:
@@ -144,7 +145,7 @@ def measure_maps() -> dict[str, Any]:
 
     from linf_nodes import load_model
 
-    encoder, found = load_model("photo").linf.encoder, {}
+    encoder, found = load_model("photo").network.encoder, {}
     for side in (340, 530):
         picture = torch.rand(1, 3, side, side).to(memory_format=torch.channels_last)
 

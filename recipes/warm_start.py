@@ -19,8 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
-from linf_nodes.models.deduce import smfanet_args
-from linf_nodes.models.smfanet import SMFANet
+from linf_nodes.models.smfanet import SMFANet, smfanet_args
 from linf_nodes.models.spec import Spec
 
 COUNT, SIDE, REDUCED = 24, 160, 3  # pictures, LR pixels a side, and how much smaller they are made
@@ -94,7 +93,7 @@ def main(smfanet: Path, linf: Path, folder: Path, out: Path) -> None:
     encoder = encoder_of(smfanet)
     settle_variances(encoder, pictures)
     described = {"name": "smfanet", "args": smfanet_args(encoder.state_dict())}
-    spec = Spec(weights.linf.name, {**weights.linf.args, "encoder_spec": described})
+    spec = Spec(weights.model.name, {**weights.model.args, "encoder_spec": described})
     rest = {n: t for n, t in old.state_dict().items() if not n.startswith(("encoder.", "coef.", "freq."))}
     layers = tuple(nn.Conv2d(encoder.out_dim, old.hidden_dim, 3, padding=1) for _ in range(2))
     error = fit(layers, old, encoder, pictures)

@@ -2,11 +2,12 @@
 
 import torch
 
-from linf_nodes.models.spec import Spec, build_linf, build_prior
+from linf_nodes.models.registry import build_network, build_prior
+from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.features import Features
 from linf_nodes.pipeline.grid import Grid
-from linf_nodes.pipeline.latent import Latent, NoiseLatent, PriorLatent
-from linf_nodes.pipeline.model import LinfModel, prepare
+from linf_nodes.pipeline.latent import latent_for
+from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.pipeline.render import Amount
 from linf_nodes.pipeline.upscale import upscale
 
@@ -19,6 +20,25 @@ SWINIR = {
 }
 SMFANET = {"name": "smfanet", "args": {"dim": 8, "n_blocks": 3}}
 SPAN = {"name": "span", "args": {"dim": 8, "n_blocks": 2}}
+ENCODERS: dict[str, dict[str, object]] = {
+    "edsr-baseline": EDSR,
+    "edsr": {"name": "edsr", "args": {"n_resblocks": 2, "n_feats": 8, "res_scale": 0.5}},
+    "rdn": RDN,
+    "rrdb": RRDB,
+    "swinir": SWINIR,
+    "smfanet": SMFANET,
+    "span": SPAN,
+}
+_LINF = {"flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
+_MLP = {"imnet_spec": {"name": "mlp", "args": {"out_dim": 3, "hidden_list": [16, 16]}}}
+NETWORKS: dict[str, dict[str, object]] = {
+    "linf": _LINF,
+    "linf-patch": {**_LINF, "patch_size": 3},
+    "liif": _MLP,
+    "lte": {**_MLP, "hidden_dim": 16},
+    "lte-fast": {"num_layer": 2, "hidden_dim": 16},
+}
+"""Small sizes of the models that have any; of another name the defaults."""
 PRIORS = {
     "unet": {"depth": 3, "dim": 8},
     "edsr-baseline-latent": {"n_resblocks": 2, "dim": 8},
@@ -28,18 +48,32 @@ PRIORS = {
 
 def make_model(
     encoder: dict[str, object] = EDSR, patch: int = 3, prior: str | None = None, dtype: torch.dtype = torch.float32
-) -> LinfModel:
+) -> LoadedModel:
     """A model of random weights, the same at every call."""
     generator = torch.random.get_rng_state()
     torch.manual_seed(5)
     args = {"encoder_spec": encoder, "patch_size": patch, "flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
-    linf = build_linf(Spec("linf-patch" if patch > 1 else "linf", args))
+    linf = build_network(Spec("linf-patch" if patch > 1 else "linf", args))
     with torch.no_grad():
         linf.freq.weight.mul_(5)
     latent = None if prior is None else build_prior(Spec(prior, {"in_chans": 3 * patch**2, **PRIORS[prior]}))
     torch.random.set_rng_state(generator)
     device = torch.device("cpu")
-    return LinfModel(*prepare(linf, latent, device, dtype), "test", "0123", device, dtype)
+    return LoadedModel(*prepare(linf, latent, device, dtype), "test", "0123", device, dtype)
+
+
+def make_network(name: str, encoder: dict[str, object] = EDSR, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    """A model of any family of the registry, of random weights, the same at every call."""
+    generator = torch.random.get_rng_state()
+    torch.manual_seed(6)
+    network = build_network(Spec(name, {"encoder_spec": encoder, **NETWORKS.get(name, {})}))
+    with torch.no_grad():
+        for part, weight in network.named_parameters():
+            if part == "freq.weight" or part.endswith("layers.0.weight"):
+                weight.mul_(3)  # so that where a query lies tells
+    torch.random.set_rng_state(generator)
+    device = torch.device("cpu")
+    return LoadedModel(*prepare(network, None, device, dtype), "test", "0123", device, dtype)
 
 
 def picture(h: int, w: int, channels: int = 3, batch: int = 1, seed: int = 1) -> torch.Tensor:
@@ -49,7 +83,7 @@ def picture(h: int, w: int, channels: int = 3, batch: int = 1, seed: int = 1) ->
 
 
 def enlarge(
-    model: LinfModel,
+    model: LoadedModel,
     image: torch.Tensor,
     hr_size: tuple[int, int],
     tile: int | None = None,
@@ -57,9 +91,8 @@ def enlarge(
     seed: int = 3,
     origin: tuple[int, int] = (0, 0),
 ) -> torch.Tensor:
-    """Upscale with the model's prior if it has one, else with noise."""
+    """Upscale with the model's prior if it has one, else with noise if it draws."""
     grid = Grid((image.shape[-2], image.shape[-1]), hr_size, model.patch)
-    latent: Latent = PriorLatent(grid, model.hash)
-    if model.prior is None:
-        latent = NoiseLatent(grid, model.hash, seed, 0, origin, model.dim)
+    kind = "faithful" if not model.dim else "drawn" if model.prior is None else "learned"
+    latent = latent_for(kind, grid, model, seed, 0, origin)
     return upscale(Features(model, image), latent, Amount(amount), tile)

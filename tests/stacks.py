@@ -18,9 +18,9 @@ Array = NDArray[Any]
 def write_zero(path: Path) -> Path:
     """A model whose mean texture is zero, so that its enlargement is the bilinear one; its detail is not zero."""
     w = tiny.weights()
-    last = [name for name in w.linf_state if name.startswith("layers.")][-2:]
-    state = {name: t.zero_() if name in last else t for name, t in w.linf_state.items()}
-    write_weights(path, Weights(w.linf, state, None, {}, w.card))
+    last = [name for name in w.model_state if name.startswith("layers.")][-2:]
+    state = {name: t.zero_() if name in last else t for name, t in w.model_state.items()}
+    write_weights(path, Weights(w.model, state, None, {}, w.card))
     return path
 
 

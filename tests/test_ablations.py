@@ -11,13 +11,15 @@ from torch import Tensor
 
 from linf_nodes.errors import UnsupportedWeights
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
-from linf_nodes.models.fourier import Corners, fourier_features, nearest
+from linf_nodes.models.corners import Corners, nearest
+from linf_nodes.models.fourier import fourier_features
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.linf import LINF
-from linf_nodes.models.spec import PRIORS, Spec, build_linf, build_prior
+from linf_nodes.models.registry import PRIORS, build_network, build_prior
+from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.cells import corners_of_rectangle
 from linf_nodes.pipeline.grid import Grid
-from linf_nodes.pipeline.model import LinfModel, prepare
+from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.training.grid_batch import grid_batch
 from linf_nodes.training.loss import mean_picture, prior_picture
 
@@ -35,7 +37,7 @@ def spec(**switches: Any) -> Spec:
 def linf(**switches: Any) -> LINF:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        return build_linf(spec(**switches)).eval()
+        return build_network(spec(**switches)).eval()
 
 
 def prior(name: str, inputs: str) -> LatentPrior:
@@ -46,12 +48,12 @@ def prior(name: str, inputs: str) -> LatentPrior:
     return net
 
 
-def loaded(net: LINF, learned: LatentPrior | None = None) -> LinfModel:
-    return LinfModel(*prepare(net, learned, CPU, torch.float32), "test", "0123", CPU, torch.float32)
+def loaded(net: LINF, learned: LatentPrior | None = None) -> LoadedModel:
+    return LoadedModel(*prepare(net, learned, CPU, torch.float32), "test", "0123", CPU, torch.float32)
 
 
 def test_both_switches_are_on_unless_a_spec_says_otherwise() -> None:
-    plain, told = build_linf(tiny.LINF).eval(), linf(ensemble="features", amplitude_weighting=True)
+    plain, told = build_network(tiny.LINF).eval(), linf(ensemble="features", amplitude_weighting=True)
     assert {n: t.shape for n, t in plain.state_dict().items()} == {n: t.shape for n, t in told.state_dict().items()}
     told.load_state_dict(plain.state_dict())
     batch = grid_batch(picture(24, 24), picture(10, 10), 3)
@@ -92,8 +94,8 @@ def test_the_features_are_those_of_float64(ensemble: bool, weighted: bool) -> No
     cells = Grid((8, 8), (21, 21), 3).centres(0, 0, 7)
     corners = corners_of_rectangle(cells, cells, 8)
     with torch.no_grad():
-        fields, phase = net.fields(net.encode(picture(8, 8))), net.phases(torch.tensor([[0.7, 0.7]]))
-        net.info(fields, phase, corners)
+        fields, phase = net.cells(net.encode(picture(8, 8))), net.phases(torch.tensor([[0.7, 0.7]]))
+        net.at(fields, phase, corners)
     wanted = features_in_numpy(fields, phase, corners if ensemble else nearest(corners), weighted)
     assert seen[0].shape == (1, (4 if ensemble else 1) * 16, 1, 49)
     np.testing.assert_allclose(seen[0][0, :, 0].T.numpy(), wanted, atol=1e-5)
@@ -105,8 +107,8 @@ def test_the_local_ensemble_is_four_runs_averaged_by_area() -> None:
     cells = Grid((8, 8), (21, 21), 3).centres(0, 0, 7)
     corners = corners_of_rectangle(cells, cells, 8)
     with torch.no_grad():
-        fields, phase = net.fields(net.encode(picture(8, 8))), net.phases(torch.tensor([[0.7, 0.7]]))
-        found = net.info(fields, phase, corners)
+        fields, phase = net.cells(net.encode(picture(8, 8))), net.phases(torch.tensor([[0.7, 0.7]]))
+        found = net.at(fields, phase, corners)
         wanted = torch.zeros_like(found)
         for i in range(4):
             one = Corners(*(t[:, i : i + 1] for t in corners))
@@ -150,16 +152,16 @@ def test_files_carry_the_switches(tmp_path: Path, switch: dict[str, Any]) -> Non
     made = Weights(spec(**switch), dict(net.state_dict()), None, {})
     write_weights(tmp_path / "a.safetensors", made, half=False)
     read = read_weights(tmp_path / "a.safetensors")
-    assert read.linf == made.linf
+    assert read.model == made.model
     batch = grid_batch(picture(24, 24), picture(10, 10), 3)
     with torch.no_grad():
         assert torch.equal(mean_picture(build(read)[0], batch, None), mean_picture(net, batch, None))
     assert weights_hash(read) == weights_hash(made)
     others = [spec(**other) for other in SWITCHED if other != switch]  # of the same tensors
-    assert weights_hash(made) not in [weights_hash(replace(made, linf=other)) for other in others]
+    assert weights_hash(made) not in [weights_hash(replace(made, model=other)) for other in others]
     if "ensemble" in switch:
         with pytest.raises(UnsupportedWeights, match=r"layers\.0\.weight"):
-            build(replace(made, linf=spec()))
+            build(replace(made, model=spec()))
 
 
 @pytest.mark.parametrize("name", PRIORS)
@@ -194,8 +196,8 @@ def test_files_carry_a_priors_inputs(tmp_path: Path, inputs: str) -> None:
 
 def test_switches_that_cannot_be() -> None:
     with pytest.raises(UnsupportedWeights, match="local_ensemble is 1; it must be true or false"):
-        build_linf(spec(local_ensemble=1))
-    with pytest.raises(UnsupportedWeights, match="ensemble is 'both'; it must be features, local or nearest"):
-        build_linf(spec(ensemble="both"))
+        build_network(spec(local_ensemble=1))
+    with pytest.raises(UnsupportedWeights, match="ensemble = 'both': give 'features' or 'local' or 'nearest'"):
+        build_network(spec(ensemble="both"))
     with pytest.raises(UnsupportedWeights, match=r"'neither'.*both, latent, picture"):
         build_prior(Spec("unet", {"in_chans": 27, "inputs": "neither"}))

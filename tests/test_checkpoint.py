@@ -20,8 +20,16 @@ from linf_nodes.errors import BadValue, UnsupportedWeights
 from linf_nodes.evaluation.recipe import draw_state_dict
 from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
-from linf_nodes.models.deduce import deduce_linf, deduce_prior
-from linf_nodes.models.spec import ENCODERS, PRIORS, Spec, build_linf, build_prior
+from linf_nodes.models.registry import (
+    ENCODERS,
+    NETWORKS,
+    PRIORS,
+    build_network,
+    build_prior,
+    describe_network,
+    describe_prior,
+)
+from linf_nodes.models.spec import Spec
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 CHECKPOINTS = GOLDEN / "checkpoints"
@@ -54,29 +62,28 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 def small(linf: Spec | None = LINF_1, prior: Spec | None = None) -> Weights:
     torch.manual_seed(0)
-    linf_state = dict(build_linf(linf).state_dict()) if linf else {}
+    model_state = dict(build_network(linf).state_dict()) if linf else {}
     prior_state = dict(build_prior(prior).state_dict()) if prior else {}
-    return Weights(linf, linf_state, prior, prior_state, {"title": "a test", "temperature": {"4": 0.8}})
+    return Weights(linf, model_state, prior, prior_state, {"title": "a test", "temperature": {"4": 0.8}})
 
 
 def changed(weights: Weights, **tensors: Tensor | None) -> Weights:
     """With tensors of the LINF replaced, added, or (None) taken away; `__` stands for a dot."""
-    state = weights.linf_state | {key.replace("__", "."): value for key, value in tensors.items()}
-    return replace(weights, linf_state={key: value for key, value in state.items() if value is not None})
+    state = weights.model_state | {key.replace("__", "."): value for key, value in tensors.items()}
+    return replace(weights, model_state={key: value for key, value in state.items() if value is not None})
 
 
 def arguments(spec: Spec) -> tuple[Any, ...]:
     """What a description makes the constructors do: inert arguments dropped, defaults filled in."""
-    if spec.name.startswith("linf"):
-        names = ("flow_layers", "num_layer", "hidden_dim", "patch_size")
-        defaults = (10, 3, 256, 3 if spec.name == "linf-patch" else 1)
-        own = tuple(spec.args.get(name, value) for name, value in zip(names, defaults, strict=True))
-        return *own, arguments(Spec.of(spec.args["encoder_spec"]))
-    make, names_, given = {**ENCODERS, **PRIORS}[spec.name]
-    known = {names_[key]: value for key, value in spec.args.items() if key in names_}
-    signature = {p.name: p.default for p in inspect.signature(make).parameters.values()}
-    values = signature | dict(given) | known
-    return make, {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    entry, args = {**ENCODERS, **PRIORS, **NETWORKS}[spec.name], dict(spec.args)
+    inner = args.pop("imnet_spec", None) or {}
+    args = {**inner.get("args", {}), **args}
+    known = {entry.names[key]: value for key, value in args.items() if key in entry.names}
+    signature = {p.name: p.default for p in inspect.signature(entry.build).parameters.values()}
+    values = signature | dict(entry.defaults) | known
+    if "encoder_spec" in args:
+        values["encoder"] = arguments(Spec.of(args["encoder_spec"]))
+    return entry.build, {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
 class Payload:
@@ -99,14 +106,18 @@ class Payload:
         ("linf_edsr_epoch-last.pth", "linf_edsr_x2"),
         ("linf-patch_rrdb_epoch-last.pth", "linf-patch_rrdb_x2"),
         ("linf-patch_for_lp_epoch-last.pth", "lp_unet_linf-patch_edsr_x4"),
+        ("liif_edsr_epoch-last.pth", "liif_edsr_x4"),
+        ("metasr_edsr_epoch-last.pth", "metasr_edsr_x2"),
+        ("lte_edsr_epoch-last.pth", "lte_edsr_x4"),
+        ("ltep_edsr_epoch-last.pth", "ltep_edsr_x3.3"),
     ],
 )
-def test_published_linf_files_load(file: str, case: str) -> None:
+def test_published_files_load(file: str, case: str) -> None:
     meta, tensors = read_case(case)
     weights = read_weights(CHECKPOINTS / file)
-    assert weights.linf == Spec.of(json.loads(meta["model"]))
+    assert weights.model == Spec.of(json.loads(meta["model"]))
     assert weights.prior is None
-    assert same(weights.linf_state, part(tensors, "sd."))
+    assert same(weights.model_state, part(tensors, "sd."))
     linf, prior = build(weights)
     assert prior is None
     assert not linf.training
@@ -117,9 +128,9 @@ def test_published_linf_files_load(file: str, case: str) -> None:
 def test_a_published_latent_module_joins_its_linf() -> None:
     _, tensors = read_case("lp_unet_linf-patch_edsr_x4")
     alone = read_weights(CHECKPOINTS / "linf-lp_prior_model-epoch-last.pth")
-    assert alone.linf is None
+    assert alone.model is None
     assert same(alone.prior_state, part(tensors, "prior_sd."))
-    with pytest.raises(UnsupportedWeights, match="no LINF"):
+    with pytest.raises(UnsupportedWeights, match="no model"):
         build(alone)
     linf = read_weights(CHECKPOINTS / "linf-patch_for_lp_epoch-last.pth")
     _, prior = build(replace(linf, prior=alone.prior, prior_state=alone.prior_state))
@@ -131,10 +142,6 @@ def test_a_published_latent_module_joins_its_linf() -> None:
 @pytest.mark.parametrize(
     ("file", "family"),
     [
-        ("liif_edsr_epoch-last.pth", "LIIF"),
-        ("metasr_edsr_epoch-last.pth", "MetaSR"),
-        ("lte_edsr_epoch-last.pth", "LTE"),
-        ("ltep_edsr_epoch-last.pth", "LTEP"),
         ("clit2_edsr_epoch-last.pth", "LIT/CLIT"),
         ("srflow_x4_K1_G.pth", "SRFlow"),
         ("srflow-lp_prior.pth", "SRFlow-LP"),
@@ -153,14 +160,14 @@ def test_other_families_are_refused_by_name(file: str, family: str, tmp_path: Pa
 @needs_golden
 def test_the_frequency_lit_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedWeights, match="LIT/CLIT"):
-        deduce_linf(part(read_case("litfreq_edsr_x2")[1], "sd."))
+        describe_network(part(read_case("litfreq_edsr_x2")[1], "sd."))
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("wrap", ["bare", "module", "state_dict", "nested", "safetensors"])
 def test_every_layout_gives_the_same_weights(wrap: str, old: bool, tmp_path: Path) -> None:
     weights = small()
-    state, path = weights.linf_state, tmp_path / "weights.pth"
+    state, path = weights.model_state, tmp_path / "weights.pth"
     content: Any = {
         "bare": state,
         "module": {f"module.{key}": value for key, value in state.items()},
@@ -173,16 +180,16 @@ def test_every_layout_gives_the_same_weights(wrap: str, old: bool, tmp_path: Pat
     else:
         torch.save(content, path, _use_new_zipfile_serialization=not old)
     found = read_weights(path)
-    assert found.linf is not None
-    assert arguments(found.linf) == arguments(LINF_1)
-    assert same(found.linf_state, state)
+    assert found.model is not None
+    assert arguments(found.model) == arguments(LINF_1)
+    assert same(found.model_state, state)
     assert weights_hash(found) == weights_hash(weights)
     build(found)
 
 
 def test_what_was_read_does_not_depend_on_the_file(tmp_path: Path) -> None:
     for name, save in (("a.pth", torch.save), ("a.safetensors", save_file)):
-        save(small().linf_state, tmp_path / name)
+        save(small().model_state, tmp_path / name)
         found = read_weights(tmp_path / name)
         (tmp_path / name).write_bytes(b"")
         assert weights_hash(found) == weights_hash(small())
@@ -190,7 +197,7 @@ def test_what_was_read_does_not_depend_on_the_file(tmp_path: Path) -> None:
 
 def test_half_and_double_precision_are_read_as_float32(tmp_path: Path) -> None:
     for dtype in (torch.float16, torch.bfloat16, torch.float64):
-        torch.save({key: value.to(dtype) for key, value in small().linf_state.items()}, tmp_path / "a.pth")
+        torch.save({key: value.to(dtype) for key, value in small().model_state.items()}, tmp_path / "a.pth")
         linf, _ = build(read_weights(tmp_path / "a.pth"))
         assert {p.dtype for p in linf.parameters()} == {torch.float32}
 
@@ -207,17 +214,17 @@ def test_the_deduced_description_is_the_stated_one(case: str) -> None:
     if not state:
         manifest = json.loads(meta["sd_manifest"])["sd."]
         drawn = draw_state_dict(manifest, int(meta["seed"]), json.loads(meta["gains"]))
-        state = dict(build_linf(spec).state_dict()) | {key: torch.from_numpy(v) for key, v in drawn.items()}
+        state = dict(build_network(spec).state_dict()) | {key: torch.from_numpy(v) for key, v in drawn.items()}
         assert state.keys() == manifest.keys()
-    deduced = deduce_linf(state)
+    deduced = describe_network(state)
     assert deduced.name == spec.name
     assert arguments(deduced) == arguments(spec)
     prior = part(tensors, "prior_sd.")
     if prior:
         stated = Spec.of(json.loads(meta["prior_model"]))
-        assert deduce_prior(prior).name == stated.name
-        assert arguments(deduce_prior(prior)) == arguments(stated)
-        build(Weights(deduced, state, deduce_prior(prior), prior))
+        assert describe_prior(prior).name == stated.name
+        assert arguments(describe_prior(prior)) == arguments(stated)
+        build(Weights(deduced, state, describe_prior(prior), prior))
     build(Weights(deduced, state, None, {}))
 
 
@@ -236,8 +243,8 @@ def test_full_size_encoders_are_deduced(encoder: str, patch: int, parameters: in
     args: dict[str, Any] = {"encoder_spec": {"name": encoder, "args": {"no_upsampling": True}}}
     spec = Spec("linf-patch", {**args, "patch_size": patch}) if patch > 1 else Spec("linf", args)
     with Unfilled():
-        linf = build_linf(spec)
-    deduced = deduce_linf(linf.state_dict())
+        linf = build_network(spec)
+    deduced = describe_network(linf.state_dict())
     assert arguments(deduced) == arguments(spec)
     assert parameters in (None, sum(p.numel() for p in linf.parameters()))
 
@@ -248,7 +255,7 @@ def test_both_rdn_are_deduced(config: str, kernel: int) -> None:
     args = {"G0": 5, "RDNkSize": kernel, "RDNconfig": config}
     spec = Spec("linf", {"encoder_spec": {"name": "rdn", "args": args}, **LINF_ARGS})
     with Unfilled():
-        assert arguments(deduce_linf(build_linf(spec).state_dict())) == arguments(spec)
+        assert arguments(describe_network(build_network(spec).state_dict())) == arguments(spec)
 
 
 @pytest.mark.parametrize(
@@ -264,13 +271,13 @@ def test_both_rdn_are_deduced(config: str, kernel: int) -> None:
 def test_full_size_latent_modules_are_deduced(spec: Spec) -> None:
     with Unfilled():
         state = build_prior(spec).state_dict()
-    assert arguments(deduce_prior(state)) == arguments(spec)
+    assert arguments(describe_prior(state)) == arguments(spec)
 
 
 def test_a_swinir_of_one_window_has_no_shifted_block() -> None:
     args = {"embed_dim": 4, "depths": [2], "num_heads": [1], "window_size": 4, "img_size": 4, "mlp_ratio": 1.5}
     spec = Spec("linf", {"encoder_spec": {"name": "swinir", "args": args}, **LINF_ARGS})
-    assert arguments(deduce_linf(build_linf(spec).state_dict())) == arguments(spec)
+    assert arguments(describe_network(build_network(spec).state_dict())) == arguments(spec)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +285,10 @@ def test_a_swinir_of_one_window_has_no_shifted_block() -> None:
     [
         ({}, "no tensor at all"),
         ({"conv.weight": torch.zeros(3)}, r"unknown architecture \(conv.weight, .*supported are LINF.*unet"),
-        ({"imnet.last._weight": torch.zeros(12, 12)}, "12 components"),
+        (
+            {"imnet.last._weight": torch.zeros(12, 12), "encoder.head.0.weight": torch.zeros(4, 3, 3, 3)},
+            "12 components",
+        ),
         ({"imnet.last._weight": torch.zeros(())}, r"imnet.last._weight has the shape \[\]"),
         ({"imnet.last._weight": torch.zeros(3, 3)}, "encoder is unknown"),
         ({"imnet.last._weight": torch.zeros(3, 3), "encoder.head.0.weight": torch.zeros(4, 3, 3, 3)}, "coef.weight"),
@@ -295,10 +305,10 @@ def test_an_rdn_of_other_sizes_and_an_rcan_are_refused() -> None:
     flow = {"imnet.last._weight": torch.zeros(3, 3)}
     rdn = {"SFENet1.weight": torch.zeros(4, 3, 3, 3), "RDBs.0.convs.0.conv.0.weight": torch.zeros(7, 4, 3, 3)}
     with pytest.raises(UnsupportedWeights, match=r"\(1, 1, 7\)"):
-        deduce_linf(flow | {f"encoder.{key}": value for key, value in rdn.items()})
+        describe_network(flow | {f"encoder.{key}": value for key, value in rdn.items()})
     rcan = {"head.0.weight": torch.zeros(4, 3, 3, 3), "body.0.body.0.body.3.conv_du.0.weight": torch.zeros(1)}
     with pytest.raises(UnsupportedWeights, match="encoder is unknown"):
-        deduce_linf(flow | {f"encoder.{key}": value for key, value in rcan.items()})
+        describe_network(flow | {f"encoder.{key}": value for key, value in rcan.items()})
 
 
 # Hostile and damaged files
@@ -325,7 +335,7 @@ def test_a_pickled_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
 def test_a_file_cut_short_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    (save_file if name.endswith("s") else torch.save)(small().linf_state, path)
+    (save_file if name.endswith("s") else torch.save)(small().model_state, path)
     whole = path.read_bytes()
     for length in (1, 8, 9, 40, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
@@ -339,7 +349,7 @@ def test_any_damaged_byte_is_read_or_refused(tmp_path: Path) -> None:
     gen = torch.Generator().manual_seed(3)
     write_weights(path, small())
     ours = path.read_bytes()
-    torch.save(small().linf_state, path, _use_new_zipfile_serialization=False)
+    torch.save(small().model_state, path, _use_new_zipfile_serialization=False)
     for whole in (ours, path.read_bytes()):
         for _ in range(60):
             broken = bytearray(whole)
@@ -376,11 +386,11 @@ def test_strange_tensors_are_refused(tmp_path: Path) -> None:
     far = torch.zeros(1).expand(10**9, 9, 3, 3)
     odd = [torch.zeros(2, device="meta"), torch.zeros(2, dtype=torch.complex64), torch.zeros(2, 2).to_sparse(), far]
     for tensor in odd:
-        torch.save(small().linf_state | {"coef.weight": tensor}, path)
+        torch.save(small().model_state | {"coef.weight": tensor}, path)
         with pytest.raises(UnsupportedWeights, match=r"x\.pth.*(no named array|claim far more)"):
             read_weights(path)
     for name in (1, "a\nb", "\x1b[2J", "a" * 1000):
-        torch.save(small().linf_state | {name: torch.ones(1)}, path)
+        torch.save(small().model_state | {name: torch.ones(1)}, path)
         with pytest.raises(UnsupportedWeights, match=r"x\.pth.*no named array"):
             read_weights(path)
 
@@ -407,7 +417,7 @@ def test_an_absurd_description_is_refused_at_once(args: dict[str, Any], encoder:
     spec = Spec(name, {"encoder_spec": {**EDSR, "args": EDSR["args"] | encoder}, **LINF_ARGS, **args})  # type: ignore[operator]
     start = time.perf_counter()
     with pytest.raises(UnsupportedWeights):
-        build(replace(small(), linf=spec))
+        build(replace(small(), model=spec))
     assert time.perf_counter() - start < 3
 
 
@@ -418,7 +428,7 @@ def test_an_absurd_description_is_refused_at_once(args: dict[str, Any], encoder:
 def test_an_absurd_transformer_is_refused_at_once(encoder: dict[str, Any]) -> None:
     spec = Spec("linf-patch", {**LINF_3.args, "encoder_spec": {**SWINIR, "args": SWINIR["args"] | encoder}})  # type: ignore[operator]
     with pytest.raises(UnsupportedWeights):
-        build(replace(small(LINF_3), linf=spec))
+        build(replace(small(LINF_3), model=spec))
 
 
 def test_an_absurd_latent_module_is_refused_at_once() -> None:
@@ -444,7 +454,7 @@ def test_missing_extra_and_misshapen_tensors_are_named() -> None:
         with pytest.raises(UnsupportedWeights, match=rf"'linf'.*{words}"):
             build(changed(weights, **fault))
     with pytest.raises(UnsupportedWeights, match=r"\d\d missing \([^,]*, [^,]*, [^,]*, \.\.\.\)"):
-        build(replace(weights, linf_state={}))
+        build(replace(weights, model_state={}))
 
 
 def test_values_that_are_not_finite_are_named() -> None:
@@ -483,8 +493,8 @@ def test_a_built_network_is_the_network(linf: Spec) -> None:
     built, built_prior = build(weights)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert built_prior is not None
-    expected, expected_prior = build_linf(linf).eval(), build_prior(prior).eval()
-    expected.load_state_dict(weights.linf_state)
+    expected, expected_prior = build_network(linf).eval(), build_prior(prior).eval()
+    expected.load_state_dict(weights.model_state)
     expected_prior.load_state_dict(weights.prior_state)
     for ours, theirs in ((built, expected), (built_prior, expected_prior)):
         buffers = dict(theirs.named_buffers())
@@ -508,12 +518,12 @@ def test_what_is_written_is_read(half: bool, tmp_path: Path) -> None:
     weights, path = small(LINF_3, UNET_27), tmp_path / "ours.safetensors"
     write_weights(path, weights, half)
     found = read_weights(path)
-    assert (found.linf, found.prior, found.card) == (weights.linf, weights.prior, weights.card)
-    rounded = {key: v.half().float() if v.is_floating_point() else v for key, v in weights.linf_state.items()}
-    flow = {key: value for key, value in weights.linf_state.items() if key.startswith("imnet.")}
-    assert same(found.linf_state, (rounded | flow) if half else weights.linf_state)
+    assert (found.model, found.prior, found.card) == (weights.model, weights.prior, weights.card)
+    rounded = {key: v.half().float() if v.is_floating_point() else v for key, v in weights.model_state.items()}
+    flow = {key: value for key, value in weights.model_state.items() if key.startswith("imnet.")}
+    assert same(found.model_state, (rounded | flow) if half else weights.model_state)
     assert half or weights_hash(found) == weights_hash(weights)
-    assert same(dict(build(found)[0].state_dict()), found.linf_state)
+    assert same(dict(build(found)[0].state_dict()), found.model_state)
 
 
 def test_half_precision_spares_the_flow_integers_and_statistics(tmp_path: Path) -> None:
@@ -556,7 +566,7 @@ def test_the_same_weights_give_the_same_bytes(tmp_path: Path) -> None:
 def test_a_wrong_header_is_refused(key: str, value: str, message: str, tmp_path: Path) -> None:
     header = {"format": "linf-nodes/1", "spec": json.dumps({"linf": LINF_1.entry()}), "card": "{}"} | {key: value}
     path = tmp_path / "odd.safetensors"
-    save_file({f"linf.{name}": tensor for name, tensor in small().linf_state.items()}, path, header)
+    save_file({f"linf.{name}": tensor for name, tensor in small().model_state.items()}, path, header)
     with pytest.raises(UnsupportedWeights, match=rf"odd\.safetensors.*{message}"):
         read_weights(path)
 
@@ -587,17 +597,17 @@ def test_a_failed_write_leaves_nothing_new(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_hash_names_values_and_not_containers(tmp_path: Path) -> None:
     weights = small()
-    backwards = replace(weights, linf_state=dict(reversed(weights.linf_state.items())))
+    backwards = replace(weights, model_state=dict(reversed(weights.model_state.items())))
     assert weights_hash(backwards) == weights_hash(weights)
     assert weights_hash(replace(weights, card={})) == weights_hash(weights)
     assert len(weights_hash(weights)) == 16
-    bias = weights.linf_state["coef.bias"]
+    bias = weights.model_state["coef.bias"]
     others = [
         changed(weights, coef__bias=bias + 1e-3),
         changed(weights, coef__bias=bias[None]),
         changed(weights, coef__bias=None, coef__bias2=bias),
-        replace(weights, linf_state={}, prior_state=weights.linf_state),
-        replace(weights, linf=Spec("linf", {"encoder_spec": {**EDSR, "args": {"res_scale": 0.1}}})),
+        replace(weights, model_state={}, prior_state=weights.model_state),
+        replace(weights, model=Spec("linf", {"encoder_spec": {**EDSR, "args": {"res_scale": 0.1}}})),
     ]
     assert len({weights_hash(w) for w in [weights, *others]}) == 1 + len(others)
 

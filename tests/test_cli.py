@@ -503,7 +503,7 @@ class _Evil:
 def test_bad_models(said: Say) -> None:
     write_png(Path("a.png"))
     Path("evil.pth").write_bytes(pickle.dumps({"model": _Evil()}))
-    state = weights().linf_state
+    state = weights().model_state
     header = {"format": "linf-nodes/1", "spec": json.dumps({"linf": LINF.entry(), "prior": None}), "card": "{}"}
     full = {f"linf.{name}": tensor.contiguous() for name, tensor in state.items()}
     first = next(iter(full))
@@ -716,7 +716,7 @@ def test_info(capsys: pytest.CaptureFixture[str], said: Say, models: Path) -> No
 
 def test_convert(said: Say, capsys: pytest.CaptureFixture[str]) -> None:
     parts = weights(prior=True)
-    torch.save({"model": {**LINF.entry(), "sd": parts.linf_state}}, "linf.pth")
+    torch.save({"model": {**LINF.entry(), "sd": parts.model_state}}, "linf.pth")
     torch.save({"prior_model": {**PRIOR.entry(), "sd": parts.prior_state}}, "prior.pth")
     assert main(["convert", "linf.pth", "both.safetensors", "--prior", "prior.pth", "--float32", "--name", "mine"]) == 0
     written = read_weights(Path("both.safetensors"))
@@ -734,10 +734,11 @@ def test_convert(said: Say, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_convert_refuses_a_prior_of_another_patch(said: Say) -> None:
-    from linf_nodes.models.spec import Spec, build_prior
+    from linf_nodes.models.registry import build_prior
+    from linf_nodes.models.spec import Spec
 
     other = Spec("unet", {"in_chans": 3, "depth": 1, "dim": 8})
-    torch.save({"model": {**LINF.entry(), "sd": weights().linf_state}}, "linf.pth")
+    torch.save({"model": {**LINF.entry(), "sd": weights().model_state}}, "linf.pth")
     torch.save({"prior_model": {**other.entry(), "sd": build_prior(other).state_dict()}}, "prior.pth")
     assert "in_chans 3" in refused(said, "convert", "linf.pth", "x.safetensors", "--prior", "prior.pth")
 

@@ -102,7 +102,7 @@ def test_the_bar_is_moved_and_may_stop_the_run() -> None:
 
 
 def test_every_layer_is_a_point_where_a_run_may_stop_and_only_while_it_is_watched() -> None:
-    network, calls = make_model().linf, []
+    network, calls = make_model().network, []
     with watched(network, lambda: calls.append(1)):
         network.encoder(torch.zeros(1, 3, 8, 8))
     assert len(calls) >= 6  # two blocks of two convolutions, head and tail
@@ -145,7 +145,7 @@ def test_a_store_whose_host_moves_the_weights_loads_them_where_they_rest(tmp_pat
     rest = torch.device("meta")
     held = store.ModelStore(rest=rest).get(str(tmp_path / "tiny.safetensors"), "auto", CPU, torch.float32)
     assert held.device == CPU
-    assert {p.device for p in held.linf.parameters()} == {rest}
+    assert {p.device for p in held.network.parameters()} == {rest}
 
 
 def test_names_stay_below_their_folder(tmp_path: Path) -> None:
@@ -272,8 +272,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def _scaled(factor: float) -> tiny.Weights:
     """The tiny model with a first layer so loud, and a last one so quiet, that half precision may not hold it."""
     weights = tiny.weights()
-    head = weights.linf_state["encoder.head.0.weight"]
-    weights.linf_state["encoder.head.0.weight"] = head * factor
+    head = weights.model_state["encoder.head.0.weight"]
+    weights.model_state["encoder.head.0.weight"] = head * factor
     return weights
 
 

@@ -59,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, core: Core) -> Iterator[Ser
 
 
 @pytest.fixture
-def tiny(server: Server) -> linf.catalogue.types.LinfModel:  # type: ignore[name-defined]
+def tiny(server: Server) -> linf.catalogue.types.LoadedModel:  # type: ignore[name-defined]
     return linf.load_model(str(server.base / "models" / "linf" / "tiny.safetensors"))
 
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from linf_nodes.errors import BadShape, UnsupportedWeights
 from linf_nodes.evaluation.recipe import draw_state_dict
 from linf_nodes.models.checkpoint import Weights, build
-from linf_nodes.models.deduce import deduce_linf
 from linf_nodes.models.rdn import RDN
+from linf_nodes.models.registry import build_network, describe_network
 from linf_nodes.models.rrdb import RRDB
 from linf_nodes.models.smfanet import SMFANet
 from linf_nodes.models.span import SPAN
-from linf_nodes.models.spec import Spec, build_linf
+from linf_nodes.models.spec import Spec
 from linf_nodes.models.swinir import SwinIR
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "dev"
@@ -157,8 +157,8 @@ def test_an_encoder_takes_any_size_and_batch_and_learns(make: Callable[[], nn.Mo
 @pytest.mark.parametrize(("name", "rest"), [("smfanet", {"ffn_scale": 2.0}), ("span", {})])
 def test_an_encoder_is_told_by_its_tensors(name: str, rest: dict[str, float]) -> None:
     encoder = {"name": name, "args": {"dim": 8, "n_blocks": 2, **rest}}
-    linf = build_linf(Spec("linf-patch", {"patch_size": 3, "encoder_spec": encoder}))
-    spec = deduce_linf(linf.state_dict())
+    linf = build_network(Spec("linf-patch", {"patch_size": 3, "encoder_spec": encoder}))
+    spec = describe_network(linf.state_dict())
     assert spec.args["encoder_spec"] == encoder
     again = build(Weights(spec, linf.state_dict(), None, {}))[0]
     x = torch.rand(1, 3, 11, 9, generator=torch.Generator().manual_seed(1))

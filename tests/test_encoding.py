@@ -12,7 +12,7 @@ from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.encoding import Encoding
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import PriorLatent
-from linf_nodes.pipeline.model import LinfModel
+from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.pipeline.render import Amount, plan_for, stream
 from linf_nodes.pipeline.upscale import upscale
 
@@ -20,16 +20,16 @@ from .models import EDSR, RDN, Features, make_model, picture
 
 
 @contextmanager
-def _seen(model: LinfModel) -> Iterator[list[tuple[int, int]]]:
+def _seen(model: LoadedModel) -> Iterator[list[tuple[int, int]]]:
     """Sizes of what the encoder is shown."""
     sizes: list[tuple[int, int]] = []
-    hook = model.linf.encoder.register_forward_pre_hook(lambda _, args: sizes.append(tuple(args[0].shape[-2:])))
+    hook = model.network.encoder.register_forward_pre_hook(lambda _, args: sizes.append(tuple(args[0].shape[-2:])))
     with torch.inference_mode():
         yield sizes
     hook.remove()
 
 
-def _encoding(model: LinfModel, image: Tensor) -> Encoding:
+def _encoding(model: LoadedModel, image: Tensor) -> Encoding:
     return Encoding(model, image[0], (image.shape[-2], image.shape[-1]), (0, 0))
 
 
@@ -73,7 +73,7 @@ def test_all_may_be_kept() -> None:
 
 def test_nothing_is_kept_of_what_depends_on_its_window() -> None:
     model, image = make_model(RDN), picture(32, 120)
-    assert model.halo < model.linf.encoder.receptive_field
+    assert model.halo < model.network.encoder.receptive_field
     right = Block(Span(0, 32), Span(72, 120))
     with _seen(model) as sizes:
         _encoding(model, image).features(right)

@@ -9,14 +9,14 @@ from torch import Tensor
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadValue
 from linf_nodes.pipeline.ensemble import TURNS
-from linf_nodes.pipeline.model import LinfModel
+from linf_nodes.pipeline.model import LoadedModel
 
 from .models import EDSR, SMFANET, make_model, picture
 
 SIZE = {"height": 47, "width": 61}
 
 
-def upscaled(model: LinfModel, image: Tensor, **options: Any) -> Tensor:
+def upscaled(model: LoadedModel, image: Tensor, **options: Any) -> Tensor:
     options = {"temperature": 0.0, "auto_temperature": False} | options
     found: Tensor = NODES["LINFUpscale"].function(model, image, **options)
     return found

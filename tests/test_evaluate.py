@@ -31,7 +31,7 @@ from linf_nodes.pipeline.composition import flow_inverse, uncertainty
 from linf_nodes.pipeline.features import Features
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import NoiseLatent
-from linf_nodes.pipeline.model import LinfModel
+from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.pipeline.reference import encode_reference
 
 from . import models
@@ -45,7 +45,7 @@ def example(h: int = 12, w: int = 14, hr: tuple[int, int] = (40, 47), channels: 
     return Example("a", true, picture(h, w, channels)[0])
 
 
-def enlarged(model: LinfModel, pair: Example, tile: int | None = None, seeds: tuple[int, ...] = (3,)) -> Enlargement:
+def enlarged(model: LoadedModel, pair: Example, tile: int | None = None, seeds: tuple[int, ...] = (3,)) -> Enlargement:
     grid = Grid(pair.lr_size, pair.hr_size, model.patch)
     return enlarge(model, pair, latents_of(model, grid, seeds, learned=model.prior is not None), tile)
 
@@ -94,11 +94,11 @@ def test_samples_differ_and_zero_detail_survives_an_explosion() -> None:
 
 
 @pytest.fixture(scope="module")
-def model() -> LinfModel:
+def model() -> LoadedModel:
     return make_model()
 
 
-def own_draw(model: LinfModel, amount: float) -> Calibration:
+def own_draw(model: LoadedModel, amount: float) -> Calibration:
     """What the model thinks of its own draws at a temperature, taken for the truth."""
     lr = picture(24, 24)[0]
     grid = Grid((24, 24), (96, 96), model.patch)
@@ -106,7 +106,7 @@ def own_draw(model: LinfModel, amount: float) -> Calibration:
     return enlarge(model, Example("own", hr, lr), [NoiseLatent(grid, model.hash)]).calibration
 
 
-def test_a_model_is_calibrated_for_its_own_draws(model: LinfModel) -> None:
+def test_a_model_is_calibrated_for_its_own_draws(model: LoadedModel) -> None:
     found = own_draw(model, 1.0)
     report = found.report()
     assert report["patches"] == 1024
@@ -119,7 +119,7 @@ def test_a_model_is_calibrated_for_its_own_draws(model: LinfModel) -> None:
     assert np.allclose(report["curve"]["observed"], report["curve"]["nominal"], atol=0.02)
 
 
-def test_conformal_factors_undo_a_wrong_width(model: LinfModel) -> None:
+def test_conformal_factors_undo_a_wrong_width(model: LoadedModel) -> None:
     half = own_draw(model, 0.5)
     assert half.z2_per_dim == pytest.approx(0.25, abs=0.01)
     for level in LEVELS:
@@ -161,7 +161,7 @@ def test_histogram_takes_what_is_no_number() -> None:
     assert histogram.quantile(1.0) > 1e6
 
 
-def test_a_model_is_calibrated_for_its_own_grey_draws(model: LinfModel) -> None:
+def test_a_model_is_calibrated_for_its_own_grey_draws(model: LoadedModel) -> None:
     lr = picture(24, 24, 1)[0]
     grid = Grid((24, 24), (96, 96), model.patch)
     hr = models.enlarge(model, lr[None], grid.hr_size, amount=1.0, seed=8)[0]  # the mean of three colours
@@ -171,7 +171,7 @@ def test_a_model_is_calibrated_for_its_own_grey_draws(model: LinfModel) -> None:
         assert found.coverage(level) == pytest.approx(level, abs=0.02)
 
 
-def test_factors_of_one_half_are_seen_on_the_other(model: LinfModel) -> None:
+def test_factors_of_one_half_are_seen_on_the_other(model: LoadedModel) -> None:
     half, whole = own_draw(model, 0.5), own_draw(model, 1.0)
     same = split([half, half, half])
     assert same is not None
@@ -188,7 +188,7 @@ def test_factors_of_one_half_are_seen_on_the_other(model: LinfModel) -> None:
     assert split([half]) is None
 
 
-def carded(calibration: Any) -> LinfModel:
+def carded(calibration: Any) -> LoadedModel:
     return replace(make_model(), card={"calibration": calibration} if calibration is not None else {})
 
 
@@ -310,7 +310,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "hr"
 
 
-def test_the_report_holds_what_the_pictures_say(model: LinfModel, folder: Path) -> None:
+def test_the_report_holds_what_the_pictures_say(model: LoadedModel, folder: Path) -> None:
     files = pairs(str(folder))
     settings = Settings(scale=2, temperature=0.5, sweep=(0, 0.5), seed=6, shave=3)
     report = evaluate(model, files, settings)
@@ -322,7 +322,7 @@ def test_the_report_holds_what_the_pictures_say(model: LinfModel, folder: Path) 
     draws = []
     for seed in range(6, 11):
         texture = flow_inverse(features, NoiseLatent(grid, model.hash, seed))
-        base = features.scene(0, grid).base(whole)
+        base = features.field(0, grid).base(whole)
         draws.append(base + texture.mean[0] + 0.5 * texture.detail[0])
     found = report["images"][1]
     assert found["name"] == "2"
@@ -352,7 +352,7 @@ def test_defaults_are_the_papers() -> None:
     assert default_shave(2.5, "y", learned=True) == 3
 
 
-def test_diversity_needs_drawn_detail(model: LinfModel, folder: Path) -> None:
+def test_diversity_needs_drawn_detail(model: LoadedModel, folder: Path) -> None:
     files = pairs(str(folder), limit=1)
     for settings in (Settings(scale=2), Settings(scale=2, temperature=0.5, samples=1)):
         assert evaluate(model, files, settings)["mean"]["diversity"] is None
@@ -373,7 +373,7 @@ def test_a_temperature_is_obeyed_beside_a_learned_prior(folder: Path) -> None:
         assert with_prior["mean"]["psnr"] == pytest.approx(without["mean"]["psnr"], rel=1e-4)
 
 
-def test_progress_and_no_pictures(model: LinfModel, folder: Path) -> None:
+def test_progress_and_no_pictures(model: LoadedModel, folder: Path) -> None:
     seen: list[tuple[int, int]] = []
     evaluate(model, pairs(str(folder)), Settings(scale=2), None, lambda done, total, _: seen.append((done, total)))
     assert seen == [(0, 2), (1, 2), (2, 2)]
@@ -448,7 +448,7 @@ def test_factors_are_written_onto_the_card(here: Path, capsys: pytest.CaptureFix
     assert "calibrated at x2, x3" in capsys.readouterr().out
     other = ["evaluate", "--model", "learned", "--hr", "hr", "--write-card", str(file)]
     write_weights(
-        here / "other.safetensors", replace(before, linf_state={n: 2 * t for n, t in before.linf_state.items()})
+        here / "other.safetensors", replace(before, model_state={n: 2 * t for n, t in before.model_state.items()})
     )
     assert main([*other[:-1], "other.safetensors"]) == 2
     assert "other weights than the model that is measured" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from linf_nodes.pipeline import features
 from linf_nodes.pipeline.blocks import Plan
 from linf_nodes.pipeline.flatness import FAR, NEAR
 from linf_nodes.pipeline.grid import Grid
-from linf_nodes.pipeline.model import LinfModel
+from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.workflow.volume import Output
 
 from . import tiny
@@ -28,10 +28,10 @@ KINDS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> LinfModel:
+def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = tmp_path_factory.mktemp("flat")
     tiny.write_models(folder)
-    found: LinfModel = load_model(str(folder / "learned.safetensors"), device="cpu")
+    found: LoadedModel = load_model(str(folder / "learned.safetensors"), device="cpu")
     return found
 
 
@@ -44,14 +44,14 @@ def picture(c: int = 3, h: int = 60, w: int = 50) -> Tensor:
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_constant_picture_stays_itself(model: LinfModel, options: dict[str, Any], channels: int) -> None:
+def test_a_constant_picture_stays_itself(model: LoadedModel, options: dict[str, Any], channels: int) -> None:
     image = picture(channels)[..., :20, :]
     result = oneclick.upscale(model, image, 2.7, **options)
     assert torch.equal(result, image[..., :1, :1].expand_as(result))
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
-def test_a_constant_region_stays_itself_in_tiles_of_any_size(model: LinfModel, options: dict[str, Any]) -> None:
+def test_a_constant_region_stays_itself_in_tiles_of_any_size(model: LoadedModel, options: dict[str, Any]) -> None:
     image = picture(1)
     results = [oneclick.upscale(model, image, 3.0, tile=tile, **options) for tile in (0, 16)]
     constant = torch.ones(60, 50, dtype=torch.bool)
@@ -63,7 +63,7 @@ def test_a_constant_region_stays_itself_in_tiles_of_any_size(model: LinfModel, o
     assert len(results[0].unique()) > 1000
 
 
-def test_an_empty_colour_stays_empty(model: LinfModel) -> None:
+def test_an_empty_colour_stays_empty(model: LoadedModel) -> None:
     image = picture()
     image[:, 2] = 0
     result = oneclick.upscale(model, image, 3.0, temperature=1.0, auto_temperature=False)
@@ -71,10 +71,10 @@ def test_an_empty_colour_stays_empty(model: LinfModel) -> None:
     assert bool((result[:, :2, 80:100, 65:85] - 0.3).abs().max() > 0.1)
 
 
-def test_texture_near_a_change_is_whole_and_fades_beyond(model: LinfModel) -> None:
+def test_texture_near_a_change_is_whole_and_fades_beyond(model: LoadedModel) -> None:
     grid = Grid((60, 50), (180, 150), model.patch)
-    scene = features.Features(model, picture()).scene(0, grid)
-    share = scene.share(next(iter(Plan.of(grid, 512))))
+    field = features.Features(model, picture()).field(0, grid)
+    share = field.share(next(iter(Plan.of(grid, 512))))
     assert share is not None
     row = share[0, :, 25]  # a patch is one LR pixel
     assert bool((row[25 - NEAR : 35 + NEAR] == 1).all())
@@ -83,7 +83,7 @@ def test_texture_near_a_change_is_whole_and_fades_beyond(model: LinfModel) -> No
     assert row.unique().numel() > 3
 
 
-def test_the_chain_does_as_the_one_click_and_a_reference_is_kept(model: LinfModel) -> None:
+def test_the_chain_does_as_the_one_click_and_a_reference_is_kept(model: LoadedModel) -> None:
     image, z = picture(), None
     seen = features.Features(model, image)
     for z in (chain.sample_latent(seen, 2.7), chain.learned_prior(seen, 2.7)):
@@ -110,7 +110,7 @@ def test_the_chain_does_as_the_one_click_and_a_reference_is_kept(model: LinfMode
         ("f8", -1e5 / 3),
     ],
 )
-def test_constant_stacks_keep_their_sample(model: LinfModel, tmp_path: Path, dtype: str, value: float) -> None:
+def test_constant_stacks_keep_their_sample(model: LoadedModel, tmp_path: Path, dtype: str, value: float) -> None:
     tiny.write_models(tmp_path)
     source = np.full((2, 20, 15), value, dtype)
     v = volume(source, (41, 37), model=str(tmp_path / "learned.safetensors"))
@@ -131,7 +131,7 @@ def test_nothing_is_computed_for_a_constant_plane(tmp_path: Path) -> None:
     tiny.write_models(tmp_path)
     v = volume(np.zeros((60, 50), np.uint16), (150, 131), model=str(tmp_path / "learned.safetensors"))
     calls: list[Any] = []
-    handle = v.settings.load().linf.encoder.register_forward_hook(lambda *_: calls.append(1))
+    handle = v.settings.load().network.encoder.register_forward_hook(lambda *_: calls.append(1))
     try:
         v.plane()
         assert not calls

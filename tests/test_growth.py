@@ -8,7 +8,8 @@ import torch
 from linf_nodes.errors import BadValue
 from linf_nodes.models.checkpoint import Weights
 from linf_nodes.models.linf import LINF
-from linf_nodes.models.spec import Spec, build_linf
+from linf_nodes.models.registry import build_network
+from linf_nodes.models.spec import Spec
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.grid_batch import grid_batch
 from linf_nodes.training.growth import grow
@@ -33,7 +34,7 @@ def spec(blocks: int = 2, channels: int = 6, name: str = "edsr-baseline", scale:
 def net(**sizes: Any) -> LINF:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(len(sizes))
-        return build_linf(spec(**sizes))
+        return build_network(spec(**sizes))
 
 
 def mean(model: LINF) -> torch.Tensor:

@@ -62,7 +62,7 @@ def whole_files(folder: Path) -> dict[str, Path]:
     tifffile.imwrite(folder / "a.tif", colour, photometric="rgb", compression="zlib")
     tifffile.imwrite(folder / "tiles.tif", np.tile(colour, (3, 3, 1)), photometric="rgb", tile=(16, 16), bigtiff=True)
     write_weights(folder / "w.safetensors", weights(prior=True))
-    torch.save({"model": {"name": "linf-patch", "args": LINF.args, "sd": weights().linf_state}}, folder / "w.pth")
+    torch.save({"model": {"name": "linf-patch", "args": LINF.args, "sd": weights().model_state}}, folder / "w.pth")
     model = STORE.get(str(folder / "w.safetensors"), "none", torch.device("cpu"), torch.float32)
     seen = Features(model, torch.rand(1, 3, 3, 3))
     save_latent(folder / "z.safetensors", seen, NODES["LINFSampleLatent"].function(seen, scale=2.0))

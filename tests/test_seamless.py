@@ -11,7 +11,7 @@ from linf_nodes.catalogue import NODES
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.latent import ArrayLatent, NoiseLatent
 from linf_nodes.pipeline.latent_file import load_latent, materialise, save_latent
-from linf_nodes.pipeline.model import LinfModel
+from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.pipeline.noise import normal
 
 from .models import EDSR, SMFANET, make_model, picture
@@ -19,7 +19,7 @@ from .models import EDSR, SMFANET, make_model, picture
 SET = {"auto_temperature": False, "temperature": 0.7, "seed": 5}
 
 
-def enlarged(model: LinfModel, image: Tensor, edges: str = "seamless", **options: object) -> Tensor:
+def enlarged(model: LoadedModel, image: Tensor, edges: str = "seamless", **options: object) -> Tensor:
     found: Tensor = NODES["LINFUpscale"].function(model, image, edges=edges, **options)
     return found
 
@@ -103,7 +103,7 @@ def test_a_reference_is_read_out_among_its_copies(size: tuple[int, int]) -> None
     features = NODES["LINFEncodeLr"].function(model, image, edges="seamless")
     found = NODES["LINFEncodeReference"].function(features, once)
     whole = Block(Span(0, size[0] // 3), Span(0, size[1] // 3))  # patches that do not hang over the edge
-    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]  # noise needs no scene
+    drawn = NoiseLatent(found.grid, model.hash, 5, dim=27).window(None, 0, whole)[0]  # type: ignore[arg-type]  # noise needs no field
     assert torch.allclose(found.z[(0, *whole.slices())], drawn, atol=1e-3)
 
 

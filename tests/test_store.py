@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 def write(path: Path, prior: str | None = None, shift: float = 0.0) -> Path:
     model = make_model(prior=prior)
     args = {"encoder_spec": EDSR, "patch_size": 3, "flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
-    state = {k: v + shift if v.is_floating_point() else v for k, v in model.linf.state_dict().items()}
+    state = {k: v + shift if v.is_floating_point() else v for k, v in model.network.state_dict().items()}
     latent = Spec(prior, {"in_chans": 27, **PRIORS[prior]}) if prior else None
     other = {} if model.prior is None else dict(model.prior.state_dict())
     write_weights(path, Weights(Spec("linf-patch", args), state, latent, other))
@@ -54,7 +54,7 @@ def test_device_precision_and_prior_are_part_of_the_key(models: ModelStore, tmp_
     assert full.prior is not None
     assert bare.prior is None
     assert half.nbytes < full.nbytes
-    assert half.linf.imnet.last._weight.dtype == torch.float32
+    assert half.network.imnet.last._weight.dtype == torch.float32
     assert [h.dtype for h in models.held()] == ["float32", "bfloat16", "float32"]
     assert models.release() == full.nbytes + half.nbytes + bare.nbytes
     assert models.held() == []

@@ -9,10 +9,10 @@ import torch
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, Cancelled, OutOfMemory
-from linf_nodes.pipeline import scene
 from linf_nodes.pipeline.blocks import Block, Plan, Span
 from linf_nodes.pipeline.composition import compose, flow_inverse
 from linf_nodes.pipeline.features import Features, encode
+from linf_nodes.pipeline.fields import field as field_module
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from linf_nodes.pipeline.reference import encode_reference
@@ -205,11 +205,11 @@ def test_out_of_memory_halves_the_block_and_goes_on(monkeypatch: pytest.MonkeyPa
     plain = enlarge(model, image, (400, 300))
     real, sizes = render._texture, []
 
-    def scarce(scene: Any, latent: Any, item: int, amount: Any, block: Block, others: Any) -> torch.Tensor:
+    def scarce(field: Any, latent: Any, item: int, amount: Any, block: Block, others: Any) -> torch.Tensor:
         sizes.append(block.size)
         if block.size[0] > 80:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(scene, latent, item, amount, block, others)
+        return real(field, latent, item, amount, block, others)
 
     monkeypatch.setattr(render, "_texture", scarce)
     assert (enlarge(model, image, (400, 300)) - plain).abs().max() <= 1e-6
@@ -226,7 +226,7 @@ def test_out_of_memory_halves_the_block_and_goes_on(monkeypatch: pytest.MonkeyPa
 def test_the_heap_is_trimmed_where_blocks_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     model, image = make_model(EDSR, 3, "unet"), picture(120, 90)
     counted: list[int] = []
-    monkeypatch.setattr(scene, "trim_heap", lambda: counted.append(1))
+    monkeypatch.setattr(field_module, "trim_heap", lambda: counted.append(1))
     enlarge(model, image, (120, 90))
     assert not counted, "one block"
     enlarge(model, image, (120, 90), 24)

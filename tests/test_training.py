@@ -33,9 +33,10 @@ from linf_nodes.hosts.cli.main import main
 from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
 from linf_nodes.models.latent_front import LatentPrior
-from linf_nodes.models.spec import Spec, build_linf, build_prior
+from linf_nodes.models.registry import build_network, build_prior
+from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.cells import cells_of, corners_of
-from linf_nodes.pipeline.model import LinfModel, prepare
+from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.training import checkpoint, precision
 from linf_nodes.training import pack as packing
 from linf_nodes.training import run as checkpoint_user
@@ -176,13 +177,15 @@ def test_the_terms_of_textures_are_those_of_float64(home: Path) -> None:
     model = make_model()
     sampler = Sampler(pack(home), 1, 2, 12, 30, 3, Scales((1.0, 3.0)))
     batch = sampler(0)
-    terms = texture_terms(model.linf, batch, None)
-    cond = condition(model.linf, batch.lr, batch.rel_cell, batch.corners, None)
+    terms = texture_terms(model.network, batch, None)
+    cond = condition(model.network, batch.lr, batch.rel_cell, batch.corners, None)
     scale, shift = (t.detach().double().numpy() for t in cond)
     texture = batch.texture.double().numpy()
-    assert float(terms["nll"]) == pytest.approx(-flow_in_numpy(model.linf.imnet, scale, shift, texture)[1].mean(), 1e-5)
+    assert float(terms["nll"]) == pytest.approx(
+        -flow_in_numpy(model.network.imnet, scale, shift, texture)[1].mean(), 1e-5
+    )
     assert float(terms["l1"]) == pytest.approx(
-        np.abs(mean_in_numpy(model.linf.imnet, scale, shift) - texture).mean(), 1e-5
+        np.abs(mean_in_numpy(model.network.imnet, scale, shift) - texture).mean(), 1e-5
     )
 
 
@@ -235,10 +238,10 @@ def test_training_and_inference_of_a_prior_give_one_picture() -> None:
     assert model.prior is not None
     batch = grid_batch(picture(48, 48), picture(15, 15, seed=2), 3)
     with torch.no_grad():
-        cond = condition(model.linf, 2 * batch.lr - 1, batch.rel_cell, batch.corners, None)
-        initial = model.linf.imnet(to_rows(2 * initial_prior(batch), 3), cond)[0]
+        cond = condition(model.network, 2 * batch.lr - 1, batch.rel_cell, batch.corners, None)
+        initial = model.network.imnet(to_rows(2 * initial_prior(batch), 3), cond)[0]
         learned = predict(model.prior, initial, batch, None)
-        trained = to_pictures(model.linf.imnet.inverse(learned, cond), batch, 3)
+        trained = to_pictures(model.network.imnet.inverse(learned, cond), batch, 3)
     upscaled = enlarge(model, batch.lr, (48, 48), amount=1.0)
     torch.testing.assert_close(trained, upscaled, atol=2e-5, rtol=1e-4)
 
@@ -249,7 +252,7 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
     batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
     trunk = Trunk(tiny_trunk())
     terms = prior_terms(
-        model.linf, model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
+        model.network, model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
     )
     seen, wanted = (enlarge(model, batch.lr, (24, 24), amount=1.0).double(), batch.hr.double())
     assert float(terms["l1"]) == pytest.approx(float(2 * (seen - wanted).abs().mean()), 1e-4)
@@ -264,7 +267,7 @@ def test_balanced_terms_are_relative_to_the_enlarged_lr_picture(home: Path) -> N
     trunk = Trunk(tiny_trunk())
     plain, balanced = (
         prior_terms(
-            model.linf,
+            model.network,
             model.prior,
             batch,
             lambda a, b: perceptual_distance(trunk, a, b),
@@ -810,7 +813,7 @@ def test_a_preview_holds_what_inference_gives(home: Path) -> None:
     write_preview(home / "preview.png", ran.task, ran.average, batch)
     ran.export(home / "out.safetensors", {}, {})
     networks = prepare(*build(read_weights(home / "out.safetensors")), CPU, torch.float32)
-    exported = LinfModel(*networks, "test", "0123", CPU, torch.float32)
+    exported = LoadedModel(*networks, "test", "0123", CPU, torch.float32)
     seen = enlarge(exported, batch.lr, (24, 24), amount=1.0)[0].clamp(0, 1)
     drawn = torch.from_numpy(np.array(Image.open(home / "preview.png"))[:, 28:52]).permute(2, 0, 1) / 255
     torch.testing.assert_close(drawn, seen, atol=0.004, rtol=0)
@@ -974,7 +977,7 @@ def test_another_architecture_is_not_resumed(home: Path) -> None:
 def test_a_prior_over_another_linf_is_not_resumed(home: Path) -> None:
     trained(recipe(home, PRIOR), stop=1)
     other = weights()
-    other.linf_state["coef.bias"] += 1
+    other.model_state["coef.bias"] += 1
     with pytest.raises(BadValue, match="trained over the LINF"):
         Run(recipe(home, PRIOR), CPU, other).resume()
 
@@ -1073,7 +1076,7 @@ def test_shipped_recipes_describe_networks(path: Path) -> None:
     assert asked.steps > 0
     with Unfilled():
         if asked.model:
-            net = build_linf(Spec.of(asked.model))
+            net = build_network(Spec.of(asked.model))
             assert asked.crop % net.encoder.align == 0
         if asked.kind == "prior":
             prior = Spec.of(asked.prior)
@@ -1177,8 +1180,8 @@ def test_a_prior_needs_a_linf_and_a_fitting_crop(home: Path) -> None:
 def test_weights_to_start_from_bring_their_architecture(home: Path) -> None:
     start = read_weights(home / "tiny.safetensors")
     ran = Run(recipe(home, ""), CPU, start)
-    assert ran.task.spec == start.linf
-    assert torch.equal(ran.model.state_dict()["coef.bias"], start.linf_state["coef.bias"])
+    assert ran.task.spec == start.model
+    assert torch.equal(ran.model.state_dict()["coef.bias"], start.model_state["coef.bias"])
     with pytest.raises(BadValue, match="take the table out"):
         Run(recipe(home, MODEL.replace("hidden_dim = 16", "hidden_dim = 32")), CPU, start)
 
@@ -1241,7 +1244,7 @@ def test_training_needs_only_torch_numpy_pillow_and_safetensors(home: Path) -> N
         [sys.executable, "-c", textwrap.dedent(code)], cwd=home, env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert read_weights(home / "out.safetensors").linf is not None
+    assert read_weights(home / "out.safetensors").model is not None
 
 
 def test_licences_are_counted_by_kind() -> None:

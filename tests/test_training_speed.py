@@ -17,7 +17,7 @@ from linf_nodes.hosts.cli.main import main
 from linf_nodes.models.chain import AffineChain, Inverse
 from linf_nodes.models.flow import AffineFlow
 from linf_nodes.models.fourier import Waves
-from linf_nodes.models.spec import build_linf
+from linf_nodes.models.registry import build_network
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.flat import Flat, clipped, lowered
 from linf_nodes.training.loss import texture_terms
@@ -111,7 +111,7 @@ def test_what_sees_no_gradient_is_not_moved() -> None:
 
 
 def test_weights_cast_at_once_give_what_autocast_gives(home: Path) -> None:  # noqa: F811
-    one = build_linf(tiny.LINF).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    one = build_network(tiny.LINF).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     two = copy.deepcopy(one)
     batch = Sampler(pack(home), 1, 2, 12, 30, 3, Scales((1.0, 3.0)))(0)
     for model, dtype in ((one, None), (two, torch.bfloat16)):

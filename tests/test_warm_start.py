@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
-from linf_nodes.models.spec import Spec, build_linf
+from linf_nodes.models.registry import build_network
+from linf_nodes.models.spec import Spec
 
 from . import tiny
 from .models import SMFANET
@@ -31,7 +32,7 @@ def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -
     wide = {"name": "smfanet", "args": {**SMFANET["args"], "ffn_scale": 3.0}}
     args = {"encoder_spec": wide, "patch_size": 3, "flow_layers": 2, "num_layer": 1, "hidden_dim": 16}
     spec = Spec("linf-patch", args)
-    linf = build_linf(spec).eval()
+    linf = build_network(spec).eval()
     state = linf.state_dict()
     write_weights(tmp_path / "linf.safetensors", Weights(spec, state, None, {}, {"licence": "CC0"}), half=False)
     encoder = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
@@ -46,32 +47,32 @@ def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -
 
     made = read_weights(tmp_path / "out.safetensors")
     again = build(made)[0]
-    assert made.linf == spec
+    assert made.model == spec
     assert made.card["licence"] == "CC0"
     lr = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
     features = linf.encode(lr)  # the published network's: its factor of the variance is 0
     torch.testing.assert_close(again.encode(lr), features, atol=1e-2, rtol=1e-2)
-    wanted = linf.fields(features)
-    assert (again.fields(features) - wanted).norm() < 0.02 * wanted.norm()
+    wanted = linf.cells(features)
+    assert (again.cells(features) - wanted).norm() < 0.02 * wanted.norm()
     first = linf.encoder.feats[0].smfa
     seen = first.linear_0(F.normalize(linf.encoder.to_feat(0.5 * lr + 0.5))).chunk(2, 1)[1]
     const = again.encoder.feats[0].smfa.const
     torch.testing.assert_close(const, seen.var((-2, -1), keepdim=True).mean(0, keepdim=True), atol=0, rtol=2e-3)
     for name in ("phase.weight", "layers.0.weight", "imnet.linears.0._weight"):
-        torch.testing.assert_close(made.linf_state[name], state[name], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(made.model_state[name], state[name], atol=1e-3, rtol=1e-3)
 
 
 def test_a_linf_takes_the_prior_of_another(tmp_path: Path) -> None:
     linf, learned, out = (tmp_path / f"{name}.safetensors" for name in ("linf", "learned", "out"))
     other = tiny.weights(prior=True)
-    halves = {n: 0.5 * t if t.is_floating_point() else t for n, t in (other.linf_state | other.prior_state).items()}
-    write_weights(linf, replace(other, linf_state={n: halves[n] for n in other.linf_state}))  # its own prior goes
+    halves = {n: 0.5 * t if t.is_floating_point() else t for n, t in (other.model_state | other.prior_state).items()}
+    write_weights(linf, replace(other, model_state={n: halves[n] for n in other.model_state}))  # its own prior goes
     write_weights(learned, replace(other, prior_state={n: halves[n] for n in other.prior_state}))
     script("warm_prior.py", linf, learned, out)
     made, first, second = map(read_weights, (out, linf, learned))
     assert made.prior == Spec("unet", {**tiny.PRIOR.args, "centred": True})
     for ours, wanted, unlike in (
-        (made.linf_state, first.linf_state, second.linf_state),
+        (made.model_state, first.model_state, second.model_state),
         (made.prior_state, second.prior_state, first.prior_state),
     ):
         assert ours.keys() == wanted.keys()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from linf_nodes.models.checkpoint import Weights, write_weights
-from linf_nodes.models.spec import Spec, build_linf, build_prior
+from linf_nodes.models.registry import build_network, build_prior
+from linf_nodes.models.spec import Spec
 
 LINF = Spec(
     "linf-patch",
@@ -27,7 +28,7 @@ CARD = {"name": "tiny", "licence": "CC0-1.0", "temperature": {"2": 0.25, "4": 0.
 
 def weights(prior: bool = False) -> Weights:
     torch.manual_seed(0)
-    linf = dict(build_linf(LINF).state_dict())
+    linf = dict(build_network(LINF).state_dict())
     return Weights(LINF, linf, PRIOR if prior else None, dict(build_prior(PRIOR).state_dict()) if prior else {}, CARD)
 
 

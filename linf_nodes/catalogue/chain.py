@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import BadValue
 from ..pipeline import composition, features, render
 from ..pipeline.features import check_image
+from ..pipeline.fields import Draws, Gaussian, require
 from ..pipeline.grid import Grid
 from ..pipeline.latent import ArrayLatent, NoiseLatent, PriorLatent, check_latent, patch_origin
 from ..pipeline.reference import encode_reference as encode_picture
@@ -88,6 +89,7 @@ def sample_latent(
     features
         From Encode LR.
     """
+    require(features.model, Draws, "Sample Latent")
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     origin = patch_origin((origin_y, origin_x), grid.patch)
     return NoiseLatent(grid, features.model.hash, seed, frame, origin, features.model.dim)
@@ -109,6 +111,7 @@ def learned_prior(
     features
         From Encode LR, of a model with a learned prior.
     """
+    require(features.model, Draws, "Learned Prior")
     if features.model.prior is None:
         raise BadValue(
             f"The model {features.model.name!r} has no learned prior: use Sample Latent, or load one with it."
@@ -128,6 +131,7 @@ def encode_reference(features: Features, reference: Image, tile: Tile = 0, progr
     reference
         The high-resolution picture; its size is the output size.
     """
+    require(features.model, Gaussian, "Encode Reference")
     check_image(reference)
     hr_size = (reference.shape[-2], reference.shape[-1])
     grid = _grid(features, output_size(features.lr_size, size=hr_size))
@@ -146,6 +150,7 @@ def flow_inverse(features: Features, latent: Latent, tile: Tile = 0, progress: P
     latent
         From Sample Latent, Learned Prior or Encode Reference, made from the same features.
     """
+    require(features.model, Gaussian, "Flow Inverse")
     check_latent(latent, _grid(features, latent.grid.hr_size), features.model.hash, features.model.name)
     return composition.flow_inverse(features, latent, tile or None, progress)
 
@@ -203,6 +208,7 @@ def uncertainty(
         values: the deviations themselves, nearly black to look at; map: the three colours' together as a heat map, one
         scale for the batch, in grey levels of 255, which stands below.
     """
+    require(features.model, Gaussian, "Uncertainty")
     grid = _grid(features, output_size(features.lr_size, scale, scale_x, (height, width), megapixels))
     share = LEVELS[level]
     widening = 1.0 if share is None else features.model.interval(max(grid.scale), share)

@@ -2,10 +2,11 @@
 
 from ..pipeline import features
 from ..pipeline import upscale as whole
+from ..pipeline.grid import Grid
+from ..pipeline.latent import latent_for, patch_origin
 from ..pipeline.render import Progress
 from ..pipeline.size import SizeWish
 from .amount import amount_of, detail_of
-from .chain import learned_prior, sample_latent
 from .node import node
 from .types import (
     Aspect,
@@ -89,8 +90,8 @@ def upscale(
     if not target.computed:
         return target.finish(seen.image)
     detail = detail_of(latent, temperature, auto_temperature, strength)
-    kind, (height, width) = detail.kind(linf_model), target.grid
-    draw = {} if kind == "learned" else {"seed": seed, "frame": frame, "origin_y": origin_y, "origin_x": origin_x}
-    z = (learned_prior if kind == "learned" else sample_latent)(seen, height=height, width=width, **draw)
-    amount = amount_of(seen, z.grid, kind, detail, mask)
+    kind = detail.kind(linf_model)
+    grid = Grid(seen.lr_size, target.grid, linf_model.patch)
+    z = latent_for(kind, grid, linf_model, seed, frame, patch_origin((origin_y, origin_x), grid.patch))
+    amount = amount_of(seen, grid, kind, detail, mask)
     return target.finish(whole.upscale(seen, z, amount, tile or None, progress))

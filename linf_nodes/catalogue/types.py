@@ -11,7 +11,7 @@ from ..pipeline.ensemble import TURNS
 from ..pipeline.features import EDGES
 from ..pipeline.features import Features as FeaturesValue
 from ..pipeline.latent import Latent as LatentValue
-from ..pipeline.model import LinfModel
+from ..pipeline.model import LoadedModel
 from ..pipeline.size import ASPECTS
 
 
@@ -24,7 +24,7 @@ class Socket:
 
 Image = Annotated[Tensor, Socket("IMAGE")]  # [b, c, h, w] float32, c = 1 to 4, nominal range [0, 1]
 Mask = Annotated[Tensor, Socket("MASK")]  # [b, H, W] float32 on the output grid
-Model = Annotated[LinfModel, Socket("LINF_MODEL")]
+Model = Annotated[LoadedModel, Socket("LINF_MODEL")]
 Features = Annotated[FeaturesValue, Socket("LINF_FEATURES")]
 Latent = Annotated[LatentValue, Socket("LINF_LATENT")]
 Texture = Annotated[TextureValue, Socket("LINF_TEXTURE")]

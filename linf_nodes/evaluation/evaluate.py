@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..errors import BadValue
 from ..pipeline.detail import Detail
+from ..pipeline.fields import Draws, require
 from ..pipeline.grid import Grid
-from ..pipeline.model import LinfModel
+from ..pipeline.model import LoadedModel
 from .calibration import LEVELS, Calibration, split
 from .enlargement import enlarge, latents_of
 from .lpips import Lpips
@@ -61,7 +62,7 @@ def default_shave(scale: float, protocol: Protocol, learned: bool) -> int:
 
 
 def evaluate(
-    model: LinfModel,
+    model: LoadedModel,
     pairs: Sequence[Pair],
     settings: Settings,
     lpips: Lpips | None = None,
@@ -91,12 +92,11 @@ def evaluate(
             progress(done, len(pairs), None)
         image, calibration, sweep, stamp = run.measure(pair)
         images.append(image)
-        calibrations.append(calibration)
+        calibrations += [] if calibration is None else [calibration]
         sweeps.append(sweep)
         stamps.append(stamp)
     if progress is not None:
         progress(len(pairs), len(pairs), None)
-    found = Calibration.merged(calibrations).report(model.factors(settings.scale))
     report = {
         **run.facts(),
         "lr": "made by Pillow's bicubic filter" if pairs[0].lr is None else "given",
@@ -105,7 +105,13 @@ def evaluate(
         "bicubic": means([image["bicubic"] for image in images]),
         "stamp": dict(zip(("picture", "original"), map(strength, zip(*stamps, strict=True)), strict=True)),
         "sweep": [{"temperature": t, **means([s[i] for s in sweeps])} for i, t in enumerate(settings.sweep)],
-        "calibration": {"scale": settings.scale, **found, "split": split(calibrations)},
+        "calibration": None
+        if not calibrations
+        else {
+            "scale": settings.scale,
+            **Calibration.merged(calibrations).report(model.factors(settings.scale)),
+            "split": split(calibrations),
+        },
         "images": images,
         "seconds": round(time.perf_counter() - start, 2),
     }
@@ -122,7 +128,7 @@ def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 class _Run:
     """A model under one set of settings."""
 
-    def __init__(self, model: LinfModel, settings: Settings, lpips: Lpips | None):
+    def __init__(self, model: LoadedModel, settings: Settings, lpips: Lpips | None):
         self.model, self.settings, self.lpips = model, settings, lpips
         self.detail = Detail(temperature=settings.temperature)
         self.learned = self.detail.kind(model) == "learned"
@@ -131,6 +137,8 @@ class _Run:
                 f"The detail of {model.name!r} is learned, so there are no temperatures to sweep: give one with "
                 "--temperature too, or measure the model without its prior (--prior none)."
             )
+        if settings.sweep:
+            require(model, Draws, "a sweep of temperatures")
         self.amount = self.detail.amount(model, settings.scale, self.detail.kind(model))
         self.temperature = None if self.learned else self.amount
         given = settings.shave
@@ -157,7 +165,9 @@ class _Run:
             "precision": str(self.model.dtype).removeprefix("torch."),
         }
 
-    def measure(self, pair: Pair) -> tuple[Report, Calibration, list[Report], tuple[Tensor | None, Tensor | None]]:
+    def measure(
+        self, pair: Pair
+    ) -> tuple[Report, Calibration | None, list[Report], tuple[Tensor | None, Tensor | None]]:
         """The picture's entry, its calibration, its measures along the sweep, and its and the original's phases."""
         start = time.perf_counter()
         example = read_pair(pair, self.settings.scale, self.settings.stretch)
@@ -172,13 +182,20 @@ class _Run:
             "hr_size": list(example.hr_size),
             **self._scores(drawn, example),
             "diversity": diversity(found.pictures(amount)) if self.diverse else None,
-            "z2_per_dim": found.calibration.z2_per_dim,
-            "coverage": {str(level): found.calibration.coverage(level) for level in LEVELS},
+            **self._calibrated(found.calibration),
             "bicubic": self._likeness(bicubic(example.lr, example.hr_size).expand(3, -1, -1), example),
         }
         sweep = [self._scores(found.picture(t), example) for t in self.settings.sweep]
         entry["seconds"] = round(time.perf_counter() - start, 3)
         return entry, found.calibration, sweep, (phases(drawn, patch), phases(example.hr, patch))
+
+    def _calibrated(self, found: Calibration | None) -> Report:
+        if found is None:
+            return {}
+        return {
+            "z2_per_dim": found.z2_per_dim,
+            "coverage": {str(level): found.coverage(level) for level in LEVELS},
+        }
 
     def _likeness(self, picture: Tensor, example: Example) -> Report:
         how = (self.settings.protocol, self.shave)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.fourier import Corners
+from ..models.corners import Corners
 from ..pipeline.cells import Cells, corners_of
 
 _SHIFT, _EDGE = 1e-6, 1 - 1e-6
@@ -20,9 +20,22 @@ def official_corners(coord: Tensor, feature_size: tuple[int, int]) -> Corners:
     return corners_of(y, x, feature_size[1])
 
 
+def official_edges(coord: Tensor, cell: Tensor, feature_size: tuple[int, int]) -> Corners:
+    """The cells that hold the first corners of queries at `coord [q, 2]` of sizes `cell [q or 1, 2]` (MetaSR)."""
+    corner = coord - cell / 2
+    axes: list[Cells] = []
+    for axis, n in enumerate(feature_size):
+        at = (corner[:, axis] + _SHIFT).clamp(-_EDGE, _EDGE)
+        index = (((at + 1) * n - 1) / 2).round().long().clamp(0, n - 1)
+        edge = (-1 + 1 / n) + (2 / n) * index.float() - 1 / n
+        offset = (corner[:, axis] - edge) * n
+        axes.append(Cells(index, index, offset, offset))
+    return corners_of(axes[0], axes[1], feature_size[1])
+
+
 def official_base(picture: Tensor, coord: Tensor) -> Tensor:
     """Bilinear samples `[q, 3]` of `picture [1, 3, h, w]` at `coord [q, 2]`, border repeated."""
-    at = coord.flip(-1)[None, None]
+    at = coord.to(picture.dtype).flip(-1)[None, None]
     return F.grid_sample(picture, at, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
 
 

@@ -1,67 +1,54 @@
 """From weights to networks: built without memory, checked by name and shape, then given the tensors themselves."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from ..errors import LinfError, UnsupportedWeights
 from ..memory import fits, shortage
+from .contract import Network
 from .latent_front import LatentPrior
-from .linf import LINF
-from .spec import Spec, build_linf, build_prior
+from .registry import build_network, build_prior
+from .room import check_room
+from .spec import Spec
+from .unfilled import Unfilled
 from .weights import Weights
 from .window_attention import SwinBlock, relative_position_index
 
-_COUNTS = {"n_resblocks", "nb", "n_blocks", "flow_layers", "num_layer", "depth", "depths"}
-_DEFAULTS = {"patch_size": 1, "depth": 0, "window_size": 8, "img_size": 48}
 _SHOWN = 3
 TRAINED = 20  # bytes of a value while it is trained: itself, its average, its gradient and two moments
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
-class Unfilled(TorchFunctionMode):
-    """Parameters take no memory and no random numbers; buffers, which are computed, stay real.
-
-    The device "meta" alone would take the buffers too, and its arithmetic costs a second of imports.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is torch.empty:
-            kwargs["device"] = "meta"
-        elif func in (Tensor.uniform_, Tensor.normal_):
-            return args[0]
-        return func(*args, **kwargs)
-
-
-def build(weights: Weights) -> tuple[LINF, LatentPrior | None]:
+def build(weights: Weights) -> tuple[Network, LatentPrior | None]:
     """Networks with these weights, in float32 on the CPU and in eval mode. Memory is shared with `weights`.
 
     Raises
     ------
     UnsupportedWeights
-        When there is no LINF, the description cannot be built, tensors are missing, extra or of another shape, a value
+        When there is no model, the description cannot be built, tensors are missing, extra or of another shape, a value
         is not finite, or the latent module is for another patch size.
     """
-    if weights.linf is None:
-        raise UnsupportedWeights("There is a latent module but no LINF: load the LINF it was trained with, too.")
-    linf = _network(build_linf, weights.linf, weights.linf_state)
+    if weights.model is None:
+        raise UnsupportedWeights("There is a latent module but no model: load the LINF it was trained with, too.")
+    network = _network(build_network, weights.model, weights.model_state)
     if weights.prior is None:
-        return linf, None
-    prior = _network(build_prior, weights.prior, weights.prior_state)
-    if not isinstance(prior, LatentPrior):
-        raise UnsupportedWeights(f"The model {weights.prior.name!r} is no latent module.")
-    chans = prior.in_chans
-    if chans != linf.dim:
+        return network, None
+    if not network.dim:
         raise UnsupportedWeights(
-            f"The latent module {weights.prior.name!r} has in_chans {chans}, but a LINF with patch_size "
-            f"{linf.patch_size} has latents of {linf.dim}: load the two that were trained together."
+            f"The latent module {weights.prior.name!r} predicts latents, and a {network.family} has none: load it with "
+            "the LINF it was trained with."
         )
-    return linf, prior
+    prior = _network(build_prior, weights.prior, weights.prior_state)
+    if prior.in_chans != network.dim:
+        raise UnsupportedWeights(
+            f"The latent module {weights.prior.name!r} has in_chans {prior.in_chans}, but a LINF with patch_size "
+            f"{network.patch_size} has latents of {network.dim}: load the two that were trained together."
+        )
+    return network, prior
 
 
 def check_asked(make: Callable[[Spec], nn.Module], spec: Spec) -> None:
@@ -71,7 +58,7 @@ def check_asked(make: Callable[[Spec], nn.Module], spec: Spec) -> None:
     ------
     UnsupportedWeights
     """
-    _check_room(spec, {})
+    check_room(spec, {})
     net = _unfilled(make, spec)
     _check_attention(net)
     _check_layers(spec, net)
@@ -105,7 +92,7 @@ def _unfilled(make: Callable[[Spec], Net], spec: Spec) -> Net:
 
 
 def _network(make: Callable[[Spec], Net], spec: Spec, state: Mapping[str, Tensor]) -> Net:
-    _check_room(spec, state)
+    check_room(spec, state)
     net = _unfilled(make, spec)
     wanted = net.state_dict()
     _check_names_and_shapes(spec, wanted, state)
@@ -115,39 +102,6 @@ def _network(make: Callable[[Spec], Net], spec: Spec, state: Mapping[str, Tensor
     net.load_state_dict(cast, strict=True, assign=True)
     _check_attention(net)
     return net.train(False)
-
-
-def _check_room(spec: Spec, state: Mapping[str, Tensor]) -> None:
-    """Refuse a description that asks for far more than its tensors, or any, hold: before anything is made."""
-    inner = spec.args.get("encoder_spec")
-    args = {**spec.args, **(Spec.of(inner).args if isinstance(inner, Mapping) else {})}
-    side = max([1024, *(max(t.shape, default=1) for t in state.values())])
-    values = max(10**7, sum(t.numel() for t in state.values()))
-    for key, value in args.items():
-        if _size(value) > (max(64, len(state)) if key in _COUNTS else side):
-            raise _too_much(key, value, state)
-    patch, depth, window, image = (_size(args.get(k, n)) for k, n in _DEFAULTS.items())
-    blocks = _size(args.get("depths", 36))
-    for key, asked, most in (
-        ("patch_size", 3 * patch**2, side),
-        ("depth", _size(args.get("dim", 64)) * 2**depth, 2 * side),
-        ("window_size", blocks * (max(window, image) * window) ** 2, 4 * values),
-    ):
-        if asked > most:
-            raise _too_much(key, args.get(key), state)
-
-
-def _size(value: Any) -> int:
-    """A whole number's size, or a list's: of its length and its sum the larger; 0 for anything else."""
-    if isinstance(value, list | tuple):
-        return max(len(value), sum(abs(v) for v in value if isinstance(v, int)))
-    return abs(value) if isinstance(value, int) else 0
-
-
-def _too_much(key: str, value: Any, state: Mapping[str, Tensor]) -> UnsupportedWeights:
-    shown = f" {value!r:.60}" if _size(value) < 10**18 else ""  # Python prints no integers of thousands of digits
-    most = "the file's tensors hold" if state else "a model has: make it smaller"
-    return UnsupportedWeights(f"The model's argument {key}{shown} asks for far more than {most}.")
 
 
 def _check_names_and_shapes(spec: Spec, wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:

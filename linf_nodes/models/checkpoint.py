@@ -1,6 +1,7 @@
 """Weights files: our own format and what published ones come in.
 
-Ours is safetensors: tensors `linf.*` and `prior.*`; in the header `format` "linf-nodes/1", `spec` and `card` as JSON.
+Ours is safetensors: tensors `linf.*`, of whatever family, and `prior.*`; in the header `format` "linf-nodes/1", `spec`
+and `card` as JSON.
 """
 
 import json
@@ -23,7 +24,7 @@ from .weights import Weights, own_copies, weights_hash
 __all__ = ["VERSION", "Weights", "build", "read_weights", "states_prior", "weights_hash", "write_card", "write_weights"]
 
 VERSION = 1
-_PARTS = ("linf", "prior")
+_PARTS = ("linf", "prior")  # of the format from its first day: the first holds the model
 
 
 def read_weights(path: Path) -> Weights:
@@ -75,7 +76,7 @@ def write_weights(path: Path, weights: Weights, half: bool = True) -> None:
     BadValue
         When the card or a description is not plain JSON, or the file cannot be written.
     """
-    specs = (weights.linf, weights.prior)
+    specs = (weights.model, weights.prior)
     try:
         header = {
             "format": f"linf-nodes/{VERSION}",
@@ -84,7 +85,7 @@ def write_weights(path: Path, weights: Weights, half: bool = True) -> None:
         }
     except (TypeError, ValueError) as error:
         raise BadValue(f"The model card or the description of '{path}' is not plain JSON: {error}.") from error
-    states = zip(_PARTS, (weights.linf_state, weights.prior_state), strict=True)
+    states = zip(_PARTS, (weights.model_state, weights.prior_state), strict=True)
     tensors = {f"{part}.{n}": _stored(n, t, half) for part, state in states for n, t in own_copies(state).items()}
     data = _in_order(save(tensors, header))
     with atomic_write(path) as temporary:
@@ -166,10 +167,10 @@ def _from_header(meta: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Weig
         if part not in states or not spec.get(part):
             raise UnsupportedWeights(f"Its tensor {name:.80} belongs to no model that the header describes.")
         states[part][rest] = tensor
-    linf, prior = (Spec.of(spec[part]) if spec.get(part) else None for part in _PARTS)
-    if linf is None and prior is None:
+    model, prior = (Spec.of(spec[part]) if spec.get(part) else None for part in _PARTS)
+    if model is None and prior is None:
         raise UnsupportedWeights("Its header describes no model.")
-    return Weights(linf, states["linf"], prior, states["prior"], card)
+    return Weights(model, states["linf"], prior, states["prior"], card)
 
 
 def _json(meta: Mapping[str, str], key: str) -> dict[str, Any]:

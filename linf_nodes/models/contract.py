@@ -1,6 +1,11 @@
 """What networks promise to those who run them."""
 
+from abc import abstractmethod
+from typing import Any, Literal
+
 from torch import Tensor, nn
+
+from .corners import Corners
 
 
 class Encoder(nn.Module):
@@ -30,3 +35,73 @@ class Encoder(nn.Module):
     def padded(self, x: Tensor) -> Tensor:
         """The picture as the network takes it: the bottom and the right may be filled up."""
         return x
+
+
+class Network(nn.Module):
+    """An encoder, and a head that answers query points of the output from the LR cells around them.
+
+    What a whole picture needs is known from a rectangle of LR cells (`cells`), from the size of an output pixel
+    (`phases`) and from where a query lies (`at`): so that any window can be asked for alone.
+
+    Attributes
+    ----------
+    family
+        Its name, for people.
+    encoder
+        Gives the features.
+    patch_size
+        Output pixels a side that one query answers for.
+    dim
+        Components of a query's latent; 0 where the answer is the picture itself.
+    answers
+        Numbers that `at` gives for a query.
+    width
+        Numbers that `cells` gives for an LR cell.
+    queries
+        Query points that are answered at a time: a speed, measured (docs/benchmark.md).
+    reach
+        LR cells to each side whose features `cells` reads for one.
+    asked
+        Where a query lies among the cells: between the four "around" its pixel's centre, or in the one that holds its
+        pixel's first "corner".
+    over_bilinear
+        Whether the bilinear enlargement is added to its answers, or they are the picture.
+    single
+        Children that compute in float32 in every precision.
+    """
+
+    family: str
+    encoder: Encoder
+    patch_size: int = 1
+    dim: int = 0
+    answers: int = 3
+    width: int
+    queries: int = 4096
+    reach: int = 1
+    asked: Literal["around", "corner"] = "around"
+    over_bilinear: bool = True
+    single: tuple[str, ...] = ()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features `[b, c, h, w]` of a picture `[b, 3, h, w]` in [-1, 1]."""
+        features: Tensor = self.encoder(x)
+        return features
+
+    @abstractmethod
+    def cells(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
+        """What is known `[b * cells, width]` of the LR cells in `part` (rows, columns), whatever is asked there."""
+
+    @abstractmethod
+    def phases(self, rel_cell: Tensor) -> Tensor:
+        """What is known `[q, ...]` of cell sizes `rel_cell [q, 2]` (y, x), 2 per LR pixel."""
+
+    @abstractmethod
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+        """The answers at q query points, `[q, answers]`, in the [-1, 1] domain where they are colours.
+
+        `phase` is `[1 or q, ...]`; `work` comes from `workspace`, in inference.
+        """
+
+    def workspace(self, queries: int, cells: Tensor) -> Any:
+        """Arrays for `at` to write over, for at most so many queries; None where it needs none."""
+        return None

@@ -1,9 +1,12 @@
 """EDSR encoder (Lim et al., CVPRW 2017), without up-sampling: plain residual blocks of 3x3 convolutions."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from .contract import Encoder
+from .entry import Entry, State, count, side
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 
@@ -59,3 +62,24 @@ class EDSR(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(x)
         return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def _is_edsr(state: State) -> bool:
+    return "head.0.weight" in state and not any("conv_du." in name for name in state)  # conv_du: RCAN
+
+
+def _is_large(state: State) -> bool:
+    return _is_edsr(state) and _deduced(state) == _LARGE
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    """No shape shows `res_scale`: the published large EDSR has 0.1, every other has 1."""
+    return {"n_resblocks": count(state, r"body\.(\d+)\.body\."), "n_feats": side(state, "head.0.weight")}
+
+
+_ARGS = ("n_resblocks", "n_feats", "res_scale")
+_LARGE = {"n_resblocks": 32, "n_feats": 256}
+ENTRIES = {
+    "edsr-baseline": Entry(EDSR, _ARGS, lambda state: _is_edsr(state) and not _is_large(state), _deduced),
+    "edsr": Entry(EDSR, _ARGS, _is_large, _deduced, defaults={**_LARGE, "res_scale": 0.1}),
+}

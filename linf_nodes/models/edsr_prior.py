@@ -1,10 +1,13 @@
 """EDSR latent prior of LINF-LP: residual blocks over latents and LR picture."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from .dense_block import SLOPE, DenseBlock
-from .latent_front import LatentPrior, LatentWindow
+from .entry import Entry, State, count, side
+from .latent_front import LatentPrior, LatentWindow, is_prior
 
 
 class ResBlock(nn.Module):
@@ -41,3 +44,18 @@ class EDSRPrior(LatentPrior):
     def latents(self, embedding: Tensor, window: LatentWindow) -> Tensor:
         y: Tensor = self.last_conv(self.body(embedding))
         return y
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    dims = {"in_chans": side(state, "last_conv.weight"), "dim": side(state, "last_conv.weight", 1)}
+    return {**dims, "n_resblocks": count(state, r"body\.(\d+)\.body\.")}
+
+
+ENTRIES = {
+    "edsr-baseline-latent": Entry(
+        EDSRPrior,
+        ("in_chans", "n_resblocks", "dim", "res_scale", "inputs"),
+        lambda state: is_prior(state) and "last_conv.weight" in state,
+        _deduced,
+    )
+}

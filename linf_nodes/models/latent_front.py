@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import BadShape, UnsupportedWeights
 from .dense_block import SLOPE, DenseBlock
+from .entry import State
 
 LR_STRIDE = 3
 INPUTS = ("both", "latent", "picture")
@@ -121,3 +122,8 @@ class LatentPrior(nn.Module):
             at = (pixels + 0.5) * torch.tensor(cells / size) - 0.5
             y = lerp_axis(y, axis, at, window.lr_origin[axis] // LR_STRIDE, cells)
         return y
+
+
+def is_prior(state: State) -> bool:
+    """Whether the tensors have the first convolution of a latent module."""
+    return "input_proj.conv1.weight" in state

@@ -1,17 +1,23 @@
 """LINF: encoder, local implicit Fourier module, conditional flow (Yao et al., CVPR 2023)."""
 
-import math
 from itertools import pairwise
+from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
+from ..errors import UnsupportedWeights
 from .contract import Encoder
+from .corners import Corners, nearest
+from .entry import Channels, Entry, State, count, side
 from .flow import AffineFlow
-from .fourier import Corners, Workspace, fourier_features, nearest
+from .mlp import through
+from .waves import WaveNetwork, unweighted
+
+Ensemble = Literal["features", "local", "nearest"]
+ENSEMBLES = get_args(Ensemble)
 
 
-class LINF(nn.Module):
+class LINF(WaveNetwork):
     """The distribution of each `patch x patch x 3` texture of the HR picture, given the LR picture.
 
     Parameters
@@ -30,7 +36,8 @@ class LINF(nn.Module):
         False for the paper's ablation: of "features" the four cells' amplitudes are not weighted by area.
     """
 
-    units: Tensor
+    family = "LINF"
+    single: tuple[str, ...] = ("imnet", "phase")  # half precision overflows in the flow's inverse
 
     def __init__(
         self,
@@ -39,71 +46,68 @@ class LINF(nn.Module):
         flow_layers: int = 10,
         num_layer: int = 3,
         hidden_dim: int = 256,
-        ensemble: str = "features",
+        ensemble: Ensemble = "features",
         amplitude_weighting: bool = True,
     ):
-        super().__init__()
-        self.patch_size, self.hidden_dim = patch_size, hidden_dim
+        if patch_size % 2 == 0:
+            raise UnsupportedWeights(f"patch_size is {patch_size!r}; it must be an odd whole number.")
+        if hidden_dim % 2:
+            raise UnsupportedWeights(f"A LINF has hidden_dim = {hidden_dim}: give an even number.")
+        super().__init__(encoder, hidden_dim)
+        self.patch_size, self.dim = patch_size, 3 * patch_size**2
         self.ensemble, self.amplitude_weighting = ensemble, amplitude_weighting
-        self.encoder = encoder
-        self.coef = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
-        self.freq = nn.Conv2d(encoder.out_dim, hidden_dim, 3, padding=1)
-        self.phase = nn.Linear(2, hidden_dim // 2, bias=False)
-        self.register_buffer("units", torch.tensor([[1.0], [math.pi]]), persistent=False)  # of amplitudes, and of waves
-        dim = 3 * patch_size**2
+        self.answers = flow_layers * 2 * self.dim
+        if patch_size > 1:
+            self.queries = 1024  # a pixel-wise flow asks for far fewer numbers per query
         widths = [(4 if ensemble == "features" else 1) * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 1), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(hidden_dim, flow_layers * 2 * dim, 1))
-        self.imnet = AffineFlow(dim, flow_layers)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(hidden_dim, self.answers, 1))
+        self.imnet = AffineFlow(self.dim, flow_layers)
 
-    @property
-    def dim(self) -> int:
-        """Components of one latent: `3 * patch_size**2`."""
-        return self.imnet.dim
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Features `[b, c, h, w]` of a picture `[b, 3, h, w]` in [-1, 1]."""
-        features: Tensor = self.encoder(x)
-        return features
-
-    def fields(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
-        """Amplitudes and frequencies `[b * cells, 2 * hidden]` of the LR cells in `part` (rows, columns) (eq. 6)."""
-        weight = torch.cat((self.coef.weight, self.freq.weight))
-        bias = torch.cat((self.coef.bias, self.freq.bias))  # type: ignore[arg-type]
-        both = torch.conv2d(feat, weight, bias, padding=1)
-        rows = both[:, :, part[0], part[1]].permute(0, 2, 3, 1).reshape(-1, 2 * self.hidden_dim)
-        rows = _single(rows)
-        if torch.is_grad_enabled():  # in place it would cost the backward pass three copies
-            return (rows.view(-1, 2, self.hidden_dim) * self.units).flatten(1)
-        rows[:, self.hidden_dim :] *= math.pi
-        return rows
-
-    def phases(self, rel_cell: Tensor) -> Tensor:
-        """Phases `[q, hidden / 2]` in radians of cell sizes `rel_cell [q, 2]` (y, x), 2 per LR pixel (eq. 7)."""
-        return _single(self.phase(rel_cell)) * math.pi
-
-    def info(self, fields: Tensor, phase: Tensor, corners: Corners, work: Workspace | None = None) -> Tensor:
-        """The flow's condition `[q, flow_layers * 2 * dim]` at q query points (eqs 7-9)."""
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+        """The flow's condition `[q, flow_layers * 2 * dim]` (eqs 7-9)."""
         weight = corners.weight
         if self.ensemble == "nearest":
             corners, work = nearest(corners), None
         elif self.ensemble == "local" or not self.amplitude_weighting:
-            corners = corners._replace(weight=torch.ones_like(weight))
-        seen = fourier_features(fields, phase, corners, work)
+            corners = unweighted(corners)
+        seen = self.seen(cells, phase, corners, work).to(self.coef.weight.dtype)
         if self.ensemble != "local":
-            return self._run(seen)
-        four = self._run(seen.view(-1, self.hidden_dim)).view(*weight.shape, -1)
+            return through(self.layers, seen)
+        four = through(self.layers, seen.view(-1, self.hidden_dim)).view(*weight.shape, -1)
         return (four * weight.unsqueeze(-1)).sum(1)
 
-    def _run(self, seen: Tensor) -> Tensor:
-        """The MLP of rows."""
-        # oneDNN runs a channels-last 1x1 convolution about twice as fast as the CPU's float32 matrix product
-        row = seen.to(self.coef.weight.dtype).view(1, 1, *seen.shape).permute(0, 3, 1, 2)
-        return self.layers(row).permute(0, 2, 3, 1).flatten(0, 2)  # type: ignore[no-any-return]
+
+_MARK = "imnet.last._weight"
 
 
-def _single(x: Tensor) -> Tensor:
-    """Half precision made float32: waves are evaluated in float32 at least."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+def _is_linf(patched: bool) -> Any:
+    return lambda state: _MARK in state and (side(state, _MARK) != 3) == patched
+
+
+def _deduced(state: State, channels: Channels) -> dict[str, Any]:
+    dim = side(state, _MARK)
+    patch = round((dim / 3) ** 0.5)
+    if dim != 3 * patch**2 or patch % 2 == 0:
+        raise UnsupportedWeights(f"The flow has {dim} components, which is no odd square patch of three colours.")
+    args = {
+        "flow_layers": count(state, r"imnet\.linears\.(\d+)\."),
+        "num_layer": count(state, r"layers\.(\d+)\.weight") - 1,
+        "hidden_dim": side(state, "coef.weight"),
+    }
+    return args if patch == 1 else {**args, "patch_size": patch}
+
+
+_ARGS = ("flow_layers", "num_layer", "hidden_dim", "ensemble", "amplitude_weighting")
+_UNSEEN = {
+    ("amplitude_weighting", False): "amplitudes are not weighted",
+    ("ensemble", "local"): "four runs are averaged",
+}
+ENTRIES = {
+    "linf": Entry(LINF, _ARGS, _is_linf(False), _deduced, inert=("patch_size",), unseen=_UNSEEN),
+    "linf-patch": Entry(
+        LINF, (*_ARGS, "patch_size"), _is_linf(True), _deduced, defaults={"patch_size": 3}, unseen=_UNSEEN
+    ),
+}

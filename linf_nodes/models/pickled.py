@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedWeights
-from .deduce import deduce_linf, deduce_prior, foreign_family, is_linf, is_prior, unknown
+from .latent_front import is_prior
+from .registry import describe_network, describe_prior, foreign_family, recognises, unknown
 from .spec import Spec
 from .weights import Weights, own_copies
 
@@ -41,12 +42,12 @@ def read_pickled(path: Path) -> Weights:
 
 
 def from_bare(state: dict[str, Tensor]) -> Weights:
-    """Weights of a state dict without description: of a LINF, or of a latent module."""
+    """Weights of a state dict without description: of a model, or of a latent module."""
     state = _unwrapped(state)
-    if is_linf(state):
-        return Weights(deduce_linf(state), state, None, {})
+    if recognises(state):
+        return Weights(describe_network(state), state, None, {})
     if is_prior(state):
-        return Weights(None, {}, deduce_prior(state), state)
+        return Weights(None, {}, describe_prior(state), state)
     raise unknown(state)
 
 

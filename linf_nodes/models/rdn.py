@@ -1,11 +1,13 @@
 """RDN encoder: residual dense network (Zhang et al. 2018)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import UnsupportedWeights
 from .contract import Encoder
+from .entry import Entry, State, count, side
 
 # Number of blocks D, convolutions per block C, growth G.
 CONFIGS = {"A": (20, 6, 32), "B": (16, 8, 64)}
@@ -61,3 +63,18 @@ class RDN(Encoder):
             outputs.append(y)
         out: Tensor = self.GFF(torch.cat(outputs, dim=1)) + first
         return out
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    blocks = count(state, r"RDBs\.(\d+)\.")
+    convs = count(state, r"RDBs\.0\.convs\.(\d+)\.")
+    found = (blocks, convs, side(state, "RDBs.0.convs.0.conv.0.weight"))
+    config = next((name for name, sizes in CONFIGS.items() if sizes == found), None)
+    if config is None:
+        raise UnsupportedWeights(f"The RDN has blocks, convolutions and growth {found}; known are {CONFIGS}.")
+    kernel = side(state, "SFENet1.weight", -1)
+    return {"G0": side(state, "SFENet1.weight"), "RDNkSize": kernel, "RDNconfig": config}
+
+
+_NAMES = {"G0": "G0", "RDNkSize": "kernel_size", "RDNconfig": "config"}
+ENTRIES = {"rdn": Entry(RDN, _NAMES, lambda state: "SFENet1.weight" in state, _deduced)}

@@ -1,9 +1,12 @@
 """RRDB encoder: residual-in-residual dense blocks (Wang et al., ESRGAN, 2018)."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from .contract import Encoder
 from .dense_block import DenseBlock
+from .entry import Entry, State, count, side
 
 
 class ResidualDenseBlock(DenseBlock):
@@ -58,3 +61,14 @@ class RRDB(Encoder):
         first = self.conv_first(x)
         y: Tensor = self.trunk_conv(self.RRDB_trunk(first)) + first
         return y
+
+
+_MARK = "RRDB_trunk.0.RDB1.conv1.weight"
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    nb = count(state, r"RRDB_trunk\.(\d+)\.")
+    return {"nf": side(state, "conv_first.weight"), "nb": nb, "gc": side(state, _MARK)}
+
+
+ENTRIES = {"rrdb": Entry(RRDB, ("nf", "nb", "gc"), lambda state: _MARK in state, _deduced)}

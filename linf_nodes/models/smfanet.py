@@ -5,11 +5,14 @@ picture, and a pooling to an eighth of the sides. Here a learned constant stands
 over squares of 8 x 8 pixels that lie at multiples of 8 of the picture, so that tiles see the same squares.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .contract import Encoder
+from .entry import Entry, State, count, side
 
 SQUARE = 8
 
@@ -107,3 +110,16 @@ class SMFANet(Encoder):
         first = self.to_feat(x)
         y: Tensor = first + self.feats(first)
         return y[..., :h, :w]
+
+
+def smfanet_args(state: State) -> dict[str, Any]:
+    """The sizes of a SMFANet, also of a published one."""
+    dim, hidden = side(state, "to_feat.weight"), side(state, "feats.0.pcfn.conv_0.weight")
+    return {"dim": dim, "n_blocks": count(state, r"feats\.(\d+)\."), "ffn_scale": hidden / max(dim, 1)}
+
+
+ENTRIES = {
+    "smfanet": Entry(
+        SMFANet, ("dim", "n_blocks", "ffn_scale"), lambda state: "feats.0.smfa.const" in state, smfanet_args
+    )
+}

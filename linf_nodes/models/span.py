@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .contract import Encoder
 from .edsr import RGB_MEAN
+from .entry import Entry, count, side
 
 
 class AttentionBlock(nn.Module):
@@ -57,3 +58,13 @@ class SPAN(Encoder):
             y, inner = block(y)
         features: Tensor = self.fuse(torch.cat((shallow, self.last(y), early, inner), 1))
         return features
+
+
+ENTRIES = {
+    "span": Entry(
+        SPAN,
+        ("dim", "n_blocks"),
+        lambda state: "blocks.0.convs.0.weight" in state and "fuse.weight" in state,
+        lambda state: {"dim": side(state, "head.weight"), "n_blocks": count(state, r"blocks\.(\d+)\.")},
+    )
+}

@@ -1,12 +1,14 @@
 """Swin latent prior of LINF-LP: windowed attention over latents and LR picture at one resolution."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from .dense_block import SLOPE, DenseBlock
-from .latent_front import LatentPrior, LatentWindow
-from .window_attention import SwinBlock, seam_masks, window_reach
+from .entry import Entry, State, side
+from .latent_front import LatentPrior, LatentWindow, is_prior
+from .window_attention import SwinBlock, seam_masks, stages, window_reach
 
 
 class Stage(nn.Module):
@@ -73,3 +75,18 @@ class SwinPrior(LatentPrior):
             y = layer(y, self.seams, (end_y, end_x))
         out: Tensor = self.head(self.norm(y).permute(0, 3, 1, 2))
         return out
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    dims = {"in_chans": side(state, "head.4.weight"), "embed_dim": side(state, "norm.weight") // 2}
+    return {**dims, **stages(state, "blocks.")}
+
+
+ENTRIES = {
+    "swin_latent": Entry(
+        SwinPrior,
+        ("in_chans", "embed_dim", "depths", "num_heads", "window_size", "inputs"),
+        lambda state: is_prior(state) and "head.4.weight" in state,
+        _deduced,
+    )
+}

@@ -1,6 +1,8 @@
 """SwinIR encoder: shifted-window transformer for restoration (Liang et al. 2021)."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +10,8 @@ from torch.nn import functional as F
 
 from ..errors import BadShape
 from .contract import Encoder
-from .window_attention import SwinBlock, picture_mask, seam_masks, window_reach
+from .entry import Entry, State, side
+from .window_attention import SwinBlock, picture_mask, seam_masks, stages, window_reach
 
 
 class Block(SwinBlock):
@@ -118,8 +121,28 @@ class SwinIR(Encoder):
 
     def padded(self, x: Tensor) -> Tensor:
         """Fill up the bottom and the right by reflection, or by repetition where the side is too short for it."""
-        for axis, side in ((2, x.shape[-2]), (3, x.shape[-1])):
-            extra = -side % self.align
+        for axis, length in ((2, x.shape[-2]), (3, x.shape[-1])):
+            extra = -length % self.align
             pad = (0, 0, 0, extra) if axis == 2 else (0, extra, 0, 0)
-            x = F.pad(x, pad, mode="reflect" if extra < side else "replicate")
+            x = F.pad(x, pad, mode="reflect" if extra < length else "replicate")
         return x
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    """A picture size that is not above the window means unshifted blocks, which store no mask."""
+    args = stages(state, "residual_group.blocks.")
+    embed, window = side(state, "conv_first.weight"), args["window_size"]
+    hidden = side(state, "layers.0.residual_group.blocks.0.mlp.fc1.weight")
+    masks = [value for name, value in state.items() if name.endswith(".attn_mask")]
+    windows = math.isqrt(len(masks[0])) if masks and masks[0].ndim else 1
+    return {"embed_dim": embed, **args, "mlp_ratio": hidden / max(embed, 1), "img_size": windows * window}
+
+
+ENTRIES = {
+    "swinir": Entry(
+        SwinIR,
+        ("embed_dim", "depths", "num_heads", "window_size", "mlp_ratio", "img_size"),
+        lambda state: "conv_first.weight" in state and "patch_embed.norm.weight" in state,
+        _deduced,
+    )
+}

@@ -1,12 +1,15 @@
 """U-Net latent prior of LINF-LP (after Ronneberger et al. 2015)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import BadShape
 from .dense_block import SLOPE, DenseBlock
-from .latent_front import LatentPrior, LatentWindow, lerp_axis
+from .entry import Entry, State, count, side
+from .latent_front import LatentPrior, LatentWindow, is_prior, lerp_axis
 
 SQUARE = 7
 
@@ -145,3 +148,22 @@ class UNetPrior(LatentPrior):
 
 def _divide(pair: tuple[int, int], by: int) -> tuple[int, int]:
     return pair[0] // by, pair[1] // by
+
+
+def _deduced(state: State) -> dict[str, Any]:
+    return {
+        "in_chans": side(state, "outc.conv.weight"),
+        "depth": count(state, r"down_layers\.(\d+)\."),
+        "dim": side(state, "outc.conv.weight", 1),
+        "bilinear": not any(name.startswith("up_layers.0.up.") for name in state),
+    }
+
+
+ENTRIES = {
+    "unet": Entry(
+        UNetPrior,
+        ("in_chans", "depth", "dim", "bilinear", "inputs", "centred"),
+        lambda state: is_prior(state) and "outc.conv.weight" in state,
+        _deduced,
+    )
+}

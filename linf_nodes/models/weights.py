@@ -1,4 +1,4 @@
-"""Weights in memory: descriptions, tensors and card of a LINF and its latent module, and the name of their values."""
+"""Weights in memory: descriptions, tensors and card of a model and its latent module, and the name of their values."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedWeights
-from .spec import ENCODERS, PRIORS, Spec
+from .registry import ENCODERS, NETWORKS, PRIORS
+from .spec import Spec
 
 _LONGEST_NAME = 200
 
@@ -21,8 +22,8 @@ class Weights:
     Tensors that were read from a file are on the CPU, real numbers in float32, and share no memory with the file.
     """
 
-    linf: Spec | None
-    linf_state: dict[str, Tensor]
+    model: Spec | None
+    model_state: dict[str, Tensor]
     prior: Spec | None
     prior_state: dict[str, Tensor]
     card: dict[str, Any] = field(default_factory=dict)
@@ -46,19 +47,17 @@ def weights_hash(weights: Weights) -> str:
     """Sixteen hex digits that name the values, whatever file they came from.
 
     They cover names, types, shapes and values of the tensors, in float32, and the arguments that change the result and
-    that no tensor shows: the scale of the residual blocks, that amplitudes are not weighted, and that four runs are
-    averaged.
+    that no tensor shows: the scale of the residual blocks, and the model's `Entry.unseen`.
     """
     digest = hashlib.sha256()
     for part, spec, state in (
-        ("linf", weights.linf, weights.linf_state),
+        ("linf", weights.model, weights.model_state),  # its name in files
         ("prior", weights.prior, weights.prior_state),
     ):
         digest.update(f"{part} {_res_scale(spec)}\n".encode())
-        if spec is not None and spec.args.get("amplitude_weighting") is False:
-            digest.update(b"amplitudes are not weighted\n")
-        if spec is not None and spec.args.get("ensemble") == "local":
-            digest.update(b"four runs are averaged\n")
+        if spec is not None and spec.name in NETWORKS:
+            for words in NETWORKS[spec.name].unseen_words(spec.args):
+                digest.update(f"{words}\n".encode())
         for name in sorted(state):
             plain = _plain(state[name]).contiguous()
             digest.update(f"{name} {plain.dtype} {list(plain.shape)}\n".encode())
@@ -80,8 +79,8 @@ def _res_scale(spec: Spec | None) -> float:
         return 1.0
     inner = spec.args.get("encoder_spec")
     net = Spec.of(inner) if isinstance(inner, Mapping) else spec
-    _, _, defaults = {**ENCODERS, **PRIORS}.get(net.name, (None, None, {}))
-    value = net.args.get("res_scale", defaults.get("res_scale", 1.0))
+    entry = {**ENCODERS, **PRIORS}.get(net.name)
+    value = net.args.get("res_scale", entry.defaults.get("res_scale", 1.0) if entry else 1.0)
     if not isinstance(value, int | float):
         raise UnsupportedWeights(f"Model {net.name!r} has the res_scale {value!r:.40}; it must be a number.")
     return float(value)

@@ -1,10 +1,15 @@
 """Transformer blocks over square windows of a map (Liu et al., Swin Transformer, 2021)."""
 
+import math
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .entry import State, count, side
 
 BLOCKED = -100.0
 
@@ -141,3 +146,13 @@ class SwinBlock(nn.Module):
             y = y.roll((self.shift, self.shift), dims=(1, 2))
         out: Tensor = y[:, :h, :w]
         return out
+
+
+def stages(state: State, blocks: str) -> dict[str, Any]:
+    """Depths, heads and window of a transformer's stages, from a state dict's shapes."""
+    every = range(count(state, rf"layers\.(\d+)\.{re.escape(blocks)}"))
+    depths = [count(state, rf"layers\.{i}\.{re.escape(blocks)}(\d+)\.") for i in every]
+    tables = [f"layers.{i}.{blocks}0.attn.relative_position_bias_table" for i in every]
+    rows = side(state, tables[0]) if tables else 1
+    heads = [side(state, table, 1) for table in tables]
+    return {"depths": depths, "num_heads": heads, "window_size": (math.isqrt(rows) + 1) // 2}

@@ -14,11 +14,11 @@ from torch import Tensor
 from ..models.flow import Condition
 from .blocks import Block, Plan, Span
 from .features import SEAMLESS, Features
+from .fields import Field
 from .grid import Grid, Size
-from .latent import Kind, Latent, NoiseLatent, PriorLatent
+from .latent import Kind, Latent, NoLatent, PriorLatent
 from .prior import seen
 from .render import Amount, plan_for
-from .scene import Scene
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Repeated:
     def model_hash(self) -> str:
         return self.latent.model_hash
 
-    def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
         if isinstance(self.latent, PriorLatent):
-            return self.latent.window(scene, item, block)
+            return self.latent.window(field, item, block)
         axes = zip(block, self.start, self.latent.grid.patches, strict=True)
         rows, cols = (_periods(Span(s.start - before, s.stop - before), n) for s, before, n in axes)
-        parts = [[self.latent.window(scene, item, Block(r, c))[0] for c in cols] for r in rows]
+        parts = [[self.latent.window(field, item, Block(r, c))[0] for c in cols] for r in rows]
         return torch.cat([torch.cat(row, 1) for row in parts]), None
 
 
@@ -69,8 +69,8 @@ class Canvas:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def scene(self, item: int) -> Scene:
-        return self.features.scene(item, self.grid)
+    def field(self, item: int) -> Field:
+        return self.features.field(item, self.grid)
 
     def places(self, pixels: Block) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Which of a block's pixels are wanted, and where they belong in the result."""
@@ -117,7 +117,7 @@ def canvas_of(features: Features, latent: Latent, tile: int | None = None) -> Ca
 
 def blank_canvas(features: Features, grid: Grid, tile: int | None = None) -> Canvas:
     """A canvas for what needs no latent."""
-    return canvas_of(features, NoiseLatent(grid, features.model.hash, dim=features.model.dim), tile)
+    return canvas_of(features, NoLatent(grid, features.model.hash), tile)
 
 
 def _around(blocks: list[Block]) -> Block:

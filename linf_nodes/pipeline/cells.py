@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..models.fourier import Corners, corner_weights
+from ..models.corners import Corners, corner_weights
 
 
 class Cells(NamedTuple):
@@ -47,6 +47,17 @@ def cells_of(index: Tensor, lr: int, hr: int | Tensor) -> Cells:
     low, high = below.clamp(0, lr - 1), (below + 1).clamp(0, lr - 1)
     position = numerator.double() / (2 * hr)
     return Cells(low, high, (2 * (position - low)).float(), (2 * (position - high)).float())
+
+
+def corner_cells_of(index: Tensor, lr: int, hr: int | Tensor) -> Cells:
+    """The cells that hold the first corner of output pixels `index`, when `lr` pixels become `hr`.
+
+    The offset is that from the cell's own first corner, 2 per LR pixel, in [0, 2).
+    """
+    cell = torch.div(index * lr, hr, rounding_mode="floor")
+    offset = (2 * (index * lr - cell * hr).double() / hr).float()
+    cell = cell.clamp(0, lr - 1)
+    return Cells(cell, cell, offset, offset)
 
 
 def corners_of(y: Cells, x: Cells, width: int) -> Corners:

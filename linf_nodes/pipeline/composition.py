@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import texture as closed_form
 from .blocks import Block, Span
 from .canvas import blank_canvas, canvas_of
 from .features import Features
+from .fields import Gaussian, narrowed
 from .grid import Grid
 from .latent import Kind, Latent
 from .render import Amount, Progress, finish
-from .scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +35,10 @@ def flow_inverse(
     mean, detail = torch.empty(shape), torch.empty(shape)
     total, done = len(canvas) * len(mean), 0
     for item in range(len(mean)):
-        scene = canvas.scene(item)
+        field = narrowed(canvas.field(item), Gaussian, "Flow Inverse")
         for block in canvas:
             found, (rows, cols) = canvas.places(block.pixels(canvas.grid))
-            parts = _parts(scene, canvas.latent, item, block)
+            parts = _parts(field, canvas.latent, item, block)
             mean[item, :, rows, cols], detail[item, :, rows, cols] = (part[(slice(None), *found)] for part in parts)
             done += 1
             if progress is not None:
@@ -47,15 +46,15 @@ def flow_inverse(
     return Texture(features, latent.grid, latent.kind, mean, detail)
 
 
-def _parts(scene: Scene, latent: Latent, item: int, block: Block) -> tuple[Tensor, Tensor]:
+def _parts(field: Gaussian, latent: Latent, item: int, block: Block) -> tuple[Tensor, Tensor]:
     """Mean and detail of a block."""
-    if latent.kind != "reference" and scene.is_flat(block):
-        nothing = closed_form.nothing(scene, block)
+    if latent.kind != "reference" and field.is_flat(block):
+        nothing = field.nothing(block)
         return nothing, nothing
-    z, held = latent.window(scene, item, block)
+    z, held = latent.window(field, item, block)
     if latent.kind == "reference":
-        return closed_form.mean_and_reference(scene, block, z)
-    return closed_form.mean_and_detail(scene, block, z, held)
+        return field.mean_and_reference(block, z)
+    return field.mean_and_detail(block, z, held)
 
 
 @torch.inference_mode()
@@ -67,7 +66,7 @@ def compose(texture: Texture, amount: Amount) -> Tensor:
     for item, image in enumerate(canvas.features.image):
         mask = amount.window(item, whole)
         detail = texture.detail[item] * amount.value
-        base = canvas.scene(item).base(canvas.middle).cpu()
+        base = canvas.field(item).base(canvas.middle).cpu()
         added = texture.mean[item] + (detail if mask is None else detail * mask)
         pictures.append(finish(image, canvas.grid, canvas.middle, base, added, canvas.features.origin))
     return torch.stack(pictures)
@@ -84,10 +83,10 @@ def uncertainty(features: Features, grid: Grid, tile: int | None = None, progres
     out = torch.empty(len(features.image), 3, *grid.hr_size)
     total, done = len(canvas) * len(out), 0
     for item in range(len(out)):
-        scene = canvas.scene(item)
+        field = narrowed(canvas.field(item), Gaussian, "Uncertainty")
         for block in canvas:
             found, (rows, cols) = canvas.places(block.pixels(canvas.grid))
-            out[item, :, rows, cols] = closed_form.deviation(scene, block, grey=grey)[(slice(None), *found)]
+            out[item, :, rows, cols] = field.deviation(block, grey)[(slice(None), *found)]
             done += 1
             if progress is not None:
                 progress(done, total, None)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import BadValue
-from .model import LinfModel
+from .fields import Draws, can, require
+from .model import LoadedModel
 
 Kind = Literal["faithful", "drawn", "learned"]
 CHOICES = ("auto", "faithful", "learned", "drawn")
@@ -27,7 +28,8 @@ class Detail:
     A temperature is obeyed, whichever detail it scales: 0 is the faithful picture. Left to itself (None) the amount is
     the card's temperature of a drawn detail, and 1 of a learned one. `strength` multiplies either.
 
-    `auto` takes the learned prior where the model has one, unless a temperature is set: that draws.
+    `auto` takes the learned prior where the model has one, unless a temperature is set: that draws. A model without
+    latents is faithful always.
 
     Raises
     ------
@@ -44,15 +46,15 @@ class Detail:
         if self.latent not in CHOICES:
             raise BadValue(f"latent is {self.latent!r}: choose one of {', '.join(CHOICES)}.")
 
-    def kind(self, model: LinfModel) -> Kind:
+    def kind(self, model: LoadedModel) -> Kind:
         """Which latent is to be made for a model, before the amount is known.
 
         Raises
         ------
         BadValue
-            When a learned one is asked of a model without a prior.
+            When a learned one is asked of a model without a prior, or any of a model without latents.
         """
-        if self.latent == "faithful":
+        if self.latent == "faithful" or not self._wants_latent(model):
             return "faithful"
         if self.latent == "learned" and model.prior is None:
             raise BadValue(
@@ -62,14 +64,23 @@ class Detail:
         wanted = self.latent == "learned" or (self.latent == "auto" and self.temperature is None)
         return "learned" if wanted and model.prior is not None else "drawn"
 
-    def amount(self, model: LinfModel, scale: float, kind: str) -> float:
+    def _wants_latent(self, model: LoadedModel) -> bool:
+        """False where a model without latents was left to itself; raises where it is asked for detail."""
+        if not can(model, Draws):
+            if self.latent != "auto":
+                require(model, Draws, f"{self.latent} detail")
+            elif self.temperature and self.strength:
+                require(model, Draws, f"the temperature {self.temperature:g}")
+        return can(model, Draws)
+
+    def amount(self, model: LoadedModel, scale: float, kind: str) -> float:
         """What the detail of a latent is multiplied by; that of a reference counts like a learned one."""
         if kind == "faithful":
             return 0.0
         own = model.temperature(scale) if kind == "drawn" else 1.0
         return self.strength * (own if self.temperature is None else self.temperature)
 
-    def record(self, model: LinfModel, scale: float, seed: int, frame: int | None = 0) -> Mapping[str, Any]:
+    def record(self, model: LoadedModel, scale: float, seed: int, frame: int | None = 0) -> Mapping[str, Any]:
         """What a recipe says: the kind, the amount under its name, and the draw where there is one."""
         kind = self.kind(model)
         amount = self.amount(model, scale, kind)

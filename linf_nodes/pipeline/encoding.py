@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .blocks import Block, Span
 from .grid import Size
-from .model import LinfModel
+from .model import LoadedModel
 
 MAP_BYTES = 32e6  # of one map inside an encoder: a larger one comes in fresh pages every time (docs/benchmark.md)
 
@@ -27,7 +27,7 @@ class Encoding:
         The window's first row and column.
     """
 
-    def __init__(self, model: LinfModel, picture: Tensor, size: Size, origin: tuple[int, int]):
+    def __init__(self, model: LoadedModel, picture: Tensor, size: Size, origin: tuple[int, int]):
         self.model, self.picture, self.size, self.origin = model, picture, size, origin
         self._kept: tuple[Block, Tensor] | None = None
 
@@ -36,7 +36,7 @@ class Encoding:
 
         With `again`, the columns from there on are kept: the next call takes them over if it asks for the same rows.
         """
-        channels = self.model.linf.encoder.out_dim
+        channels = self.model.network.encoder.out_dim
         out = torch.empty(
             (1, channels, *lr.size),
             dtype=self.model.dtype,
@@ -61,14 +61,14 @@ class Encoding:
     @property
     def _independent(self) -> bool:
         """Whether a feature is the same in whatever rectangle it is computed."""
-        return self.model.halo >= self.model.linf.encoder.receptive_field
+        return self.model.halo >= self.model.network.encoder.receptive_field
 
     def _parts(self, lr: Block) -> Iterator[Block]:
         """Cut a rectangle in halves until the encoder's maps are small, on a CPU."""
         if min(lr.size) == 0:
             return
         rows, cols = lr.grown(self.model.halo, self.size).size
-        heavy = rows * cols * self.model.linf.encoder.out_dim * self.model.dtype.itemsize > MAP_BYTES
+        heavy = rows * cols * self.model.network.encoder.out_dim * self.model.dtype.itemsize > MAP_BYTES
         if self.model.device.type != "cpu" or not heavy or max(lr.size) <= self.model.halo:
             yield lr
             return
@@ -76,7 +76,7 @@ class Encoding:
             yield from self._parts(part)
 
     def _encode(self, lr: Block) -> Tensor:
-        encoder = self.model.linf.encoder
+        encoder = self.model.network.encoder
         rows, cols = (
             Span(s.start // encoder.align * encoder.align, min(n, -(-s.stop // encoder.align) * encoder.align))
             for s, n in zip(lr.grown(self.model.halo, self.size), self.size, strict=True)

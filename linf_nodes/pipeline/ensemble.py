@@ -11,9 +11,8 @@ from torch import Tensor
 
 from .blocks import Block, Span
 from .features import Features, colour
+from .fields import Field, field_class
 from .grid import Grid, Size
-from .scene import Scene
-from .texture import mean
 
 
 class Turn(NamedTuple):
@@ -58,25 +57,26 @@ class Ensemble:
 
     def __init__(self, features: Features, item: int, grid: Grid):
         self.grid, self.others = grid, []
+        kind = field_class(features.model)
         image = colour(features.image[item])
         near = Block(*(Span(o, o + n) for o, n in zip(features.origin, image.shape[-2:], strict=True)))
         for turn in islice(TURNS, 1, features.passes):
             turned = Grid(turn.size(grid.lr_size), turn.size(grid.hr_size), grid.patch)
             rows, cols = turn.block(near, grid.lr_size)
             picture = turn.picture(image).contiguous()
-            self.others.append((turn, Scene(features.model, picture, turned, None, (rows.start, cols.start))))
+            self.others.append((turn, kind(features.model, picture, turned, None, (rows.start, cols.start))))
 
     def mean(self, pixels: Block, own: Tensor) -> Tensor:
         """The mean over all turns of `S mu`, `[3, r, c]`; `own` is that of the picture as it is."""
         total = own
-        for turn, scene in self.others:
-            total = total + turn.back(_at(scene, turn.block(pixels, self.grid.hr_size)))
+        for turn, field in self.others:
+            total = total + turn.back(_at(field, turn.block(pixels, self.grid.hr_size)))
         return total / (1 + len(self.others))
 
 
-def _at(scene: Scene, pixels: Block) -> Tensor:
+def _at(field: Field, pixels: Block) -> Tensor:
     """`S mu` at a rectangle of output pixels, out of the patches that lie on it."""
-    patch = scene.grid.patch
+    patch = field.grid.patch
     rows, cols = (Span(span.start // patch, -(-span.stop // patch)) for span in pixels)
     block = Block(rows, cols)
-    return mean(scene, block)[(slice(None), *pixels.within(block.pixels(scene.grid)))]
+    return field.mean(block)[(slice(None), *pixels.within(block.pixels(field.grid)))]

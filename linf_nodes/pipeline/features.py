@@ -10,9 +10,9 @@ from torch import Tensor
 from ..errors import BadShape, BadValue
 from .blocks import Block, Span
 from .encoding import Encoding
+from .fields import Field, field_class
 from .grid import Grid
-from .model import LinfModel
-from .scene import Scene
+from .model import LoadedModel
 
 SEAMLESS = "seamless"
 EDGES = ("usual", SEAMLESS)
@@ -30,7 +30,7 @@ class Features:
     `passes`: of how many of the picture's 8 flips and turns the mean is taken (`ensemble.py`).
     """
 
-    model: LinfModel
+    model: LoadedModel
     image: Tensor
     maps: Tensor | None = None
     origin: tuple[int, int] = (0, 0)
@@ -44,14 +44,14 @@ class Features:
     def lr_size(self) -> tuple[int, int]:
         return self.image.shape[-2], self.image.shape[-1]
 
-    def scene(self, item: int, grid: Grid) -> Scene:
+    def field(self, item: int, grid: Grid) -> Field:
         """Picture `item` of the batch on a grid."""
         maps = None if self.maps is None else self.maps[item : item + 1]
-        return Scene(self.model, colour(self.image[item]), grid, maps, self.origin)
+        return field_class(self.model)(self.model, colour(self.image[item]), grid, maps, self.origin)
 
 
 def encode(
-    model: LinfModel, image: Tensor, tile: int, progress: Callable[[int, int, Any], None] | None = None
+    model: LoadedModel, image: Tensor, tile: int, progress: Callable[[int, int, Any], None] | None = None
 ) -> Features:
     """Encode whole pictures, tile by tile: `4 k` bytes per LR pixel are held, in float32."""
     check_image(image)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .cells import Cells, cells_of
+from .cells import Cells, cells_of, corner_cells_of
 
 Size = tuple[int, int]
 
@@ -40,6 +40,10 @@ class Grid:
         """Cells around the centres of the patches `start..stop` of one axis (0 = y)."""
         index = torch.arange(start, stop) * self.patch + self.patch // 2
         return cells_of(index, self.lr_size[axis], self.hr_size[axis])
+
+    def corners(self, axis: int, start: int, stop: int) -> Cells:
+        """Cells that hold the first corner of the patches `start..stop` of one axis (0 = y)."""
+        return corner_cells_of(torch.arange(start, stop) * self.patch, self.lr_size[axis], self.hr_size[axis])
 
     def pixels(self, axis: int, start: int, stop: int) -> Cells:
         """Cells around the output pixels `start..stop` of one axis (0 = y)."""

@@ -3,24 +3,26 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from ..errors import BadShape, BadValue
 from ..models.flow import Condition
 from .blocks import Block
+from .fields import Field, Gaussian, narrowed
 from .grid import Grid
+from .model import LoadedModel
 from .noise import normal
 from .prior import learned_latent
-from .scene import Scene
 
-Kind = Literal["drawn", "learned", "reference"]
+Kind = Literal["faithful", "drawn", "learned", "reference"]
 
 
 class Latent(Protocol):
     """The latent of every patch of a grid, for the pictures of a batch.
 
     `kind` says what it is: `drawn` from the standard normal, where temperature scales it; `learned`, predicted by a
-    prior, or `reference`, encoded from a picture, where strength does.
+    prior, or `reference`, encoded from a picture, where strength does; `faithful`, of which there is none.
     """
 
     @property
@@ -32,9 +34,21 @@ class Latent(Protocol):
     @property
     def model_hash(self) -> str: ...
 
-    def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
         """Latents `[rows, cols, d]` of a block for picture `item`, and the block's condition if it came along."""
         ...
+
+
+@dataclass(frozen=True)
+class NoLatent:
+    """What stands for a latent where only the mean is wanted, of any model."""
+
+    grid: Grid
+    model_hash: str
+    kind: Kind = "faithful"
+
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+        return torch.zeros(*block.size, field.model.dim), None
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class NoiseLatent:
     dim: int = 27
     kind: Kind = "drawn"
 
-    def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
         rows, cols = (range(o + s.start, o + s.stop) for o, s in zip(self.origin, block, strict=True))
         return normal(self.seed, self.frame, rows, cols, self.dim), None
 
@@ -65,8 +79,8 @@ class PriorLatent:
     model_hash: str
     kind: Kind = "learned"
 
-    def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
-        return learned_latent(scene, block)
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+        return learned_latent(narrowed(field, Gaussian, "a learned prior"), block)
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,19 @@ class ArrayLatent:
     z: Tensor
     kind: Kind
 
-    def window(self, scene: Scene, item: int, block: Block) -> tuple[Tensor, Condition | None]:
+    def window(self, field: Field, item: int, block: Block) -> tuple[Tensor, Condition | None]:
         return self.z[(min(item, len(self.z) - 1), *block.slices())], None
+
+
+def latent_for(
+    kind: str, grid: Grid, model: LoadedModel, seed: int = 0, frame: int = 0, origin: tuple[int, int] = (0, 0)
+) -> Latent:
+    """The latent of a kind of detail (`Detail.kind`); a draw begins at patch `origin`."""
+    if kind == "learned":
+        return PriorLatent(grid, model.hash)
+    if kind == "drawn":
+        return NoiseLatent(grid, model.hash, seed, frame, origin, model.dim)
+    return NoLatent(grid, model.hash)
 
 
 def patch_origin(pixels: tuple[int, int], patch: int) -> tuple[int, int]:

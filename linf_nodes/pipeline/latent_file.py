@@ -27,10 +27,10 @@ def materialise(features: Features, latent: Latent) -> Tensor:
     canvas = canvas_of(features, latent)
     z = torch.empty(len(features.image), *latent.grid.patches, features.model.dim)
     for item in range(len(z)):
-        scene = canvas.scene(item)
+        field = canvas.field(item)
         for block in canvas:
             found, (rows, cols) = canvas.patches(block)
-            z[item, rows, cols] = canvas.latent.window(scene, item, block)[0][found].cpu()
+            z[item, rows, cols] = canvas.latent.window(field, item, block)[0][found].cpu()
     return z
 
 

@@ -8,19 +8,19 @@ from typing import Any
 import torch
 
 from ..errors import BadValue, UnsupportedWeights
+from ..models.contract import Network
 from ..models.latent_front import LatentPrior
-from ..models.linf import LINF
 
 
 @dataclass(frozen=True, eq=False)
-class LinfModel:
-    """LINF, and its learned prior if it has one.
+class LoadedModel:
+    """A network, and its learned prior if it has one.
 
-    `hash` names the weights, `name` is for people. The encoder and the MLP compute in `dtype`; the flow is float32
-    always, because half precision overflows in its inverse.
+    `hash` names the weights, `name` is for people. The network computes in `dtype`, except what it wants in float32
+    always (`Network.single`).
     """
 
-    linf: LINF
+    network: Network
     prior: LatentPrior | None
     name: str
     hash: str
@@ -30,21 +30,22 @@ class LinfModel:
 
     @property
     def dim(self) -> int:
-        return self.linf.dim
+        """Components of a latent; 0 where the model has none."""
+        return self.network.dim
 
     @property
     def patch(self) -> int:
-        return self.linf.patch_size
+        return self.network.patch_size
 
     @property
     def halo(self) -> int:
         """LR pixels around a window that the encoder must see."""
-        return self.linf.encoder.halo
+        return self.network.encoder.halo
 
     @property
     def nbytes(self) -> int:
         """Bytes of weights held on the device."""
-        parts = [self.linf] if self.prior is None else [self.linf, self.prior]
+        parts = [self.network] if self.prior is None else [self.network, self.prior]
         return sum(t.numel() * t.element_size() for m in parts for t in [*m.parameters(), *m.buffers()])
 
     def temperature(self, scale: float) -> float:
@@ -108,13 +109,13 @@ def _nearest(by_scale: Mapping[str, Any], scale: float) -> str:
 
 
 def prepare(
-    linf: LINF, prior: LatentPrior | None, device: torch.device, dtype: torch.dtype
-) -> tuple[LINF, LatentPrior | None]:
-    """Put networks into inference form: frozen, channels-last, encoder and MLP in `dtype`, flow in float32."""
-    nets: list[torch.nn.Module] = [linf] if prior is None else [linf, prior]
-    lean = [m for name, m in linf.named_children() if name not in ("imnet", "phase")]
+    network: Network, prior: LatentPrior | None, device: torch.device, dtype: torch.dtype
+) -> tuple[Network, LatentPrior | None]:
+    """Put networks into inference form: frozen, channels-last, in `dtype` except `Network.single`."""
+    nets: list[torch.nn.Module] = [network] if prior is None else [network, prior]
+    lean = [m for name, m in network.named_children() if name not in network.single]
     for part in [*lean, *nets[1:]]:
         part.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for net in nets:
         net.to(device).requires_grad_(False).train(False)
-    return linf, prior
+    return network, prior

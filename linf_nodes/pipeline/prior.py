@@ -7,12 +7,12 @@ from ..models.flow import Condition
 from ..models.latent_front import LR_STRIDE, LatentPrior, LatentWindow
 from .blocks import Block, Span
 from .cells import interpolate
+from .fields import HALF, Gaussian
+from .fields.patches import unfold
 from .flatness import REACH
 from .grid import Grid
-from .model import LinfModel
+from .model import LoadedModel
 from .residual import initial_residual
-from .scene import Scene, unfold
-from .texture import HALF, whiten_and_hold
 
 HALO = 48  # latents around a window, measured (docs/tiling.md)
 
@@ -22,9 +22,10 @@ def halo(prior: LatentPrior) -> int:
     return -(-min(HALO, prior.receptive_field) // prior.align) * prior.align
 
 
-def seen(model: LinfModel, grid: Grid, block: Block, learned: bool) -> Block:
+def seen(model: LoadedModel, grid: Grid, block: Block, learned: bool) -> Block:
     """The LR pixels that a block depends on: with `learned`, by way of the learned prior too."""
-    reach = max(model.halo + model.linf.encoder.align + 2, REACH)  # one for the corners, one for bilinear reduction
+    own = model.halo + model.network.encoder.align + model.network.reach
+    reach = max(own + 1, REACH)  # one for bilinear reduction
     if learned and model.prior is not None:
         block = block.grown(halo(model.prior), grid.patches)
         reach = max(reach, model.prior.lr_receptive_field + LR_STRIDE)
@@ -32,45 +33,45 @@ def seen(model: LinfModel, grid: Grid, block: Block, learned: bool) -> Block:
     return Block(rows, cols).grown(reach + grid.patch, grid.lr_size)
 
 
-def learned_latent(scene: Scene, block: Block) -> tuple[Tensor, Condition]:
+def learned_latent(field: Gaussian, block: Block) -> tuple[Tensor, Condition]:
     """Predicted latents `[rows, cols, d]` of a block, and the block's condition, computed on the way.
 
     Parameters
     ----------
-    scene
+    field
         Of a model with a prior, holding all that is `seen` of the block.
     block
         Starting at multiples of the prior's alignment, so that the pooling squares are those of the whole map.
     """
-    grid, prior = scene.grid, scene.model.prior
+    grid, prior = field.grid, field.model.prior
     if prior is None:
         raise BadValue(
-            f"The model {scene.model.name!r} has no learned prior: draw the latent, or load a prior with it."
+            f"The model {field.model.name!r} has no learned prior: draw the latent, or load a prior with it."
         )
     wide = block.grown(halo(prior), grid.patches)
     pixels = wide.pixels(grid)
     y, x = grid.pixels(0, *pixels.rows), grid.pixels(1, *pixels.cols)
     near = Block(Span(*y.span()), Span(*x.span()))
-    residual = initial_residual(scene.picture, grid, near, scene.origin)
+    residual = initial_residual(field.picture, grid, near, field.origin)
     initial = interpolate(residual, y.shifted(near.rows.start), x.shifted(near.cols.start))
-    z, held = whiten_and_hold(scene, wide, unfold(initial, grid.patch), block)
-    scene.tidy(block)
-    lr, window = _lr_window(scene, wide, prior.lr_receptive_field)
-    maps = z.permute(2, 0, 1)[None].to(scene.model.dtype)
-    embedding = prior.embed(maps, lr.to(scene.model.dtype), window)
-    scene.tidy(block)
+    z, held = field.whiten_and_hold(wide, unfold(initial, grid.patch), block)
+    field.tidy(block)
+    lr, window = _lr_window(field, wide, prior.lr_receptive_field)
+    maps = z.permute(2, 0, 1)[None].to(field.model.dtype)
+    embedding = prior.embed(maps, lr.to(field.model.dtype), window)
+    field.tidy(block)
     learned = prior.latents(embedding, window)[0].permute(1, 2, 0).float()
     return learned[block.within(wide)], held
 
 
-def _lr_window(scene: Scene, block: Block, reach: int) -> tuple[Tensor, LatentWindow]:
-    grid = scene.grid
+def _lr_window(field: Gaussian, block: Block, reach: int) -> tuple[Tensor, LatentWindow]:
+    grid = field.grid
     spans = []
     for axis, run in enumerate(block):
         low, high = grid.centres(axis, *run).span()
         wide = Span(low, high).grown(reach, grid.lr_size[axis])
         spans.append(Span(wide.start // LR_STRIDE * LR_STRIDE, wide.stop))
     rows, cols = spans
-    lr = scene.picture[(None, ..., *Block(rows, cols).slices(scene.origin))] / HALF - 1
+    lr = field.picture[(None, ..., *Block(rows, cols).slices(field.origin))] / HALF - 1
     origin = (block.rows.start, block.cols.start)
     return lr, LatentWindow(origin, grid.patches, (rows.start, cols.start), grid.lr_size)

@@ -6,10 +6,10 @@ from torch import Tensor
 from ..errors import BadShape
 from .canvas import blank_canvas
 from .features import Features, colour
+from .fields import Gaussian, narrowed
+from .fields.patches import unfold
 from .grid import Grid
 from .render import Progress
-from .scene import unfold
-from .texture import whiten
 
 
 @torch.inference_mode()
@@ -30,13 +30,13 @@ def encode_reference(
     z = torch.empty(len(features.image), *grid.patches, model.dim)
     total, done = len(canvas) * len(z), 0
     for item in range(len(z)):
-        scene = canvas.scene(item)
+        field = narrowed(canvas.field(item), Gaussian, "Encode Reference")
         picture = colour(reference[min(item, len(reference) - 1)])
         for block in canvas:
             pixels = block.pixels(canvas.grid)
-            residual = unfold(canvas.sampled(picture, pixels).to(model.device) - scene.base(pixels), grid.patch)
+            residual = unfold(canvas.sampled(picture, pixels).to(model.device) - field.base(pixels), grid.patch)
             found, wanted = canvas.patches(block)
-            z[(item, *wanted)] = whiten(scene, block, residual)[found].cpu()
+            z[(item, *wanted)] = field.whiten(block, residual)[found].cpu()
             done += 1
             if progress is not None:
                 progress(done, total, None)

@@ -13,10 +13,9 @@ from .cells import interpolate
 from .device import is_out_of_memory
 from .ensemble import Ensemble
 from .features import Features, check_numbers, has_alpha
+from .fields import Draws, Field, Gaussian, narrowed
 from .grid import Grid
 from .latent import Latent
-from .scene import Scene
-from .texture import inverse, mean, mean_and_detail, mean_and_reference
 
 AUTO_TILE = 512  # LR pixels: large enough for the halo to cost little, small enough for about 400 MB
 FLOOR_TILE = 64
@@ -53,7 +52,7 @@ def plan_for(features: Features, latent: Latent, tile: int | None) -> Plan:
     prior = features.model.prior
     if latent.kind != "learned" or prior is None:
         return Plan.of(latent.grid, tile or AUTO_TILE)
-    per_patch = 8 * len(features.model.linf.imnet.linears) * features.model.dim
+    per_patch = 4 * features.model.network.answers
     most = max(prior.align, int((HELD_BYTES / per_patch) ** 0.5))
     return Plan.of(latent.grid, tile or AUTO_TILE, prior.align, most)
 
@@ -77,14 +76,14 @@ def stream(
     OutOfMemory
         When even the smallest block does not fit.
     """
-    scene = features.scene(item, latent.grid)
+    field = features.field(item, latent.grid)
     # a reference is to be met, not its mean
     others = Ensemble(features, item, latent.grid) if features.passes > 1 and latent.kind != "reference" else None
     for block in plan if pixels is None else plan.over(pixels):
-        parts = _retry(scene, block, _align(features), lambda b: _texture(scene, latent, item, amount, b, others))
+        parts = _retry(field, block, _align(features), lambda b: _texture(field, latent, item, amount, b, others))
         for part, picture in parts:
             where = part.pixels(latent.grid)
-            base = scene.base(where)
+            base = field.base(where)
             yield where, finish(features.image[item], latent.grid, where, base, picture, features.origin)
 
 
@@ -128,40 +127,41 @@ def _align(features: Features) -> int:
     return 1 if features.model.prior is None else features.model.prior.align
 
 
-def _texture(scene: Scene, latent: Latent, item: int, amount: Amount, block: Block, others: Ensemble | None) -> Tensor:
-    pixels = block.pixels(scene.grid)
+def _texture(field: Field, latent: Latent, item: int, amount: Amount, block: Block, others: Ensemble | None) -> Tensor:
+    pixels = block.pixels(field.grid)
     mask = amount.window(item, pixels)
-    flat = latent.kind != "reference" and scene.is_flat(block)
-    if flat or (mask is None and amount.value == 0):
-        mu = mean(scene, block)
+    flat = latent.kind != "reference" and field.is_flat(block)
+    if flat or latent.kind == "faithful" or (mask is None and amount.value == 0):
+        mu = field.mean(block)
         return mu if others is None else others.mean(pixels, mu)
-    z, held = latent.window(scene, item, block)
+    z, held = latent.window(field, item, block)
+    if mask is None and others is None and latent.kind != "reference":
+        return narrowed(field, Draws).draw(block, z if amount.value == 1 else z * amount.value, held)
+    gaussian = narrowed(field, Gaussian)
     if latent.kind == "reference":
-        mu, detail = mean_and_reference(scene, block, z)
+        mu, detail = gaussian.mean_and_reference(block, z)
         detail = detail * amount.value
-    elif mask is None and others is None:
-        return inverse(scene, block, z if amount.value == 1 else z * amount.value, held)
     else:
-        mu, detail = mean_and_detail(scene, block, z * amount.value, held)
+        mu, detail = gaussian.mean_and_detail(block, z * amount.value, held)
         mu = mu if others is None else others.mean(pixels, mu)
-    return mu + (detail if mask is None else detail * mask.to(scene.model.device))
+    return mu + (detail if mask is None else detail * mask.to(field.model.device))
 
 
-def _retry(scene: Scene, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:
+def _retry(field: Field, block: Block, align: int, work: Callable[[Block], Tensor]) -> Iterator[tuple[Block, Tensor]]:
     try:
         result = work(block)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        side = min(n * scene.grid.patch / s for n, s in zip(block.size, scene.grid.scale, strict=True))
+        side = min(n * field.grid.patch / s for n, s in zip(block.size, field.grid.scale, strict=True))
         parts = halves(block, align)
         if side < 2 * FLOOR_TILE or len(parts) == 1:
             raise OutOfMemory(
                 f"A block of {block.size[0]}x{block.size[1]} patches does not fit into the memory of "
-                f"{scene.model.device}: close other programs, use --device cpu, or a smaller --tile."
+                f"{field.model.device}: close other programs, use --device cpu, or a smaller --tile."
             ) from error
     else:
         yield block, result
         return
     for part in parts:
-        yield from _retry(scene, part, align, work)
+        yield from _retry(field, part, align, work)

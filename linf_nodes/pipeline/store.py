@@ -12,7 +12,7 @@ import torch
 from ..errors import UnsupportedWeights
 from ..meant import meant
 from ..models.checkpoint import build, read_weights, weights_hash
-from .model import LinfModel, prepare
+from .model import LoadedModel, prepare
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 BUDGET = 4 << 30
@@ -126,11 +126,11 @@ class ModelStore:
 
     def __init__(self, budget: int = BUDGET, rest: torch.device | None = None):
         self.budget, self.rest = budget, rest
-        self._models: OrderedDict[_Key, LinfModel] = OrderedDict()
+        self._models: OrderedDict[_Key, LoadedModel] = OrderedDict()
         self._digests: dict[_File, str] = {}
         self._lock = threading.RLock()
 
-    def get(self, name: str, prior: str, device: torch.device, dtype: torch.dtype) -> LinfModel:
+    def get(self, name: str, prior: str, device: torch.device, dtype: torch.dtype) -> LoadedModel:
         """The model of a name or path; `prior` is `auto` (its own), `none`, or another file's name or path."""
         with self._lock:
             paths = [find_weights(name)] + ([] if prior in ("auto", "none") else [find_weights(prior)])
@@ -172,15 +172,15 @@ class ModelStore:
         if key in self._models:
             return
         weights = read[0]
-        if weights.linf is None:
-            raise UnsupportedWeights(f"{paths[0]} holds a learned prior without its LINF: give it as a model's prior.")
+        if weights.model is None:
+            raise UnsupportedWeights(f"{paths[0]} holds a learned prior without its model: give it as a model's prior.")
         if len(read) > 1:
             if read[1].prior is None:
                 raise UnsupportedWeights(f"{prior} holds no learned prior: give one that does, or none.")
             weights = replace(weights, prior=read[1].prior, prior_state=read[1].prior_state)
-        linf, latent = build(weights)
-        linf, latent = prepare(linf, None if prior == "none" else latent, self.rest or device, dtype)
-        self._models[key] = LinfModel(linf, latent, paths[0].stem, key[0], device, dtype, weights.card)
+        network, latent = build(weights)
+        network, latent = prepare(network, None if prior == "none" else latent, self.rest or device, dtype)
+        self._models[key] = LoadedModel(network, latent, paths[0].stem, key[0], device, dtype, weights.card)
 
     def _evict(self) -> None:
         while len(self._models) > 1 and sum(m.nbytes for m in self._models.values()) > self.budget:

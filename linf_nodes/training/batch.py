@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.fourier import Corners
-from ..pipeline.cells import Cells, cells_of, corners_of
+from ..models.corners import Corners
+from ..pipeline.cells import Cells, cells_of, corner_cells_of, corners_of
 from .crops import Resident, generator_of
 from .degrade import along_both, enlarging, shrinking
 from .pack import Pack
@@ -31,6 +31,8 @@ class Batch(NamedTuple):
 class Sampler:
     """Draws batches from a pack: `crop` LR pixels a side, a scale for each crop, `queries` textures of each crop.
 
+    `asked` and `over_bilinear` are the network's (`models/contract.py`): what a texture is, and where it is asked for.
+
     Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
@@ -42,6 +44,8 @@ class Sampler:
     patch: int
     scales: Scales
     wear: Wear = UNWORN
+    asked: str = "around"
+    over_bilinear: bool = True
 
     def __call__(self, step: int, done: float = 0.0) -> Batch:
         """Batch number `step`, when `done` of the run are behind it."""
@@ -50,7 +54,8 @@ class Sampler:
         crops = self._resident.draw(random, self.batch, lambda u: round(self.crop * (low + (high - low) * u)))
         lr = self.wear.crops(crops, self.crop, self._room, random)
         larger = enlarging(self.crop, crops.sides, self._room, lr.device)
-        residual = 2 * (crops.pixels - along_both(larger, lr, larger))
+        base = along_both(larger, lr, larger) if self.over_bilinear else 0.5
+        residual = 2 * (crops.pixels - base)
         centre = self._centres(crops.sides, random)
         texture = residual.flatten().index_select(0, self._where(centre, residual))
         return Batch(
@@ -87,7 +92,8 @@ class Sampler:
     @cached_property
     def _cells(self) -> tuple[Tensor, Tensor]:
         """Of every pixel of crops of all sides, from 1 on: the LR cells below and above, and the offsets from them."""
-        cells = cells_of(torch.arange(self._room), self.crop, torch.arange(1, self._room + 1)[:, None])
+        find = cells_of if self.asked == "around" else corner_cells_of
+        cells = find(torch.arange(self._room), self.crop, torch.arange(1, self._room + 1)[:, None])
         return torch.stack(cells[:2], -1), torch.stack(cells[2:], -1)
 
     def _where(self, centre: Tensor, residual: Tensor) -> Tensor:

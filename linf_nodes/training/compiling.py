@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
-from ..models.linf import LINF
+from ..models.contract import Network
 
 
 def wanted(asked: bool | str, device: torch.device) -> bool:
@@ -21,9 +21,11 @@ def compile_chains(net: nn.Module, backend: str = "inductor") -> None:
 
 
 def chains(net: nn.Module) -> Iterator[nn.Module]:
-    """The encoder and the MLP of a LINF; of any other network its outermost Sequentials."""
-    if isinstance(net, LINF):
-        yield from (m for m in (net.encoder, net.layers) if isinstance(m, nn.Module))
+    """The encoder and the outermost Sequentials of a model; of any other network its outermost Sequentials."""
+    if isinstance(net, Network):
+        yield net.encoder
+        for name, child in net.named_children():
+            yield from chains(child) if name != "encoder" else ()
     elif isinstance(net, nn.Sequential):
         yield net
     else:

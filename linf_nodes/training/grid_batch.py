@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..models.fourier import Corners
+from ..models.corners import Corners
 from ..pipeline.cells import corners_of_rectangle
 from ..pipeline.grid import Grid
 from .crops import generator_of
@@ -45,6 +45,7 @@ class GridSampler:
     scales: Scales
     wear: Wear = UNWORN
     crop: int = 0
+    asked: str = "around"
 
     def __call__(self, step: int, done: float = 0.0) -> GridBatch:
         """Batch number `step`, when `done` of the run are behind it."""
@@ -54,7 +55,7 @@ class GridSampler:
         size = hr_side(self.size, self.crop, scale, self.patch)
         side = max(1, round(self.size / scale)) if self.size else self.crop
         crops = self.pack.resident.draw(random, self.batch, lambda _: size)
-        return grid_batch(crops.pixels, self.wear.crops(crops, side, size, random), self.patch)
+        return grid_batch(crops.pixels, self.wear.crops(crops, side, size, random), self.patch, self.asked)
 
 
 def hr_side(size: int, crop: int, scale: float, patch: int) -> int:
@@ -62,11 +63,14 @@ def hr_side(size: int, crop: int, scale: float, patch: int) -> int:
     return size or patch * max(1, round(crop * scale / patch))
 
 
-def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:
-    """The batch of HR pictures `[b, 3, n, n]`, n a multiple of `patch`, and their LR pictures `[b, 3, m, m]`."""
+def grid_batch(hr: Tensor, lr: Tensor, patch: int, asked: str = "around") -> GridBatch:
+    """The batch of HR pictures `[b, 3, n, n]`, n a multiple of `patch`, and their LR pictures `[b, 3, m, m]`.
+
+    `asked` is the network's (`models/contract.py`).
+    """
     (n, m), b = (hr.shape[-1], lr.shape[-1]), len(hr)
     grid = Grid((m, m), (n, n), patch)
-    corners = _corners(m, n, patch)
+    corners = _corners(m, n, patch, asked)
     first = torch.arange(b)[:, None, None] * m**2
     cell = (corners.cell + first).flatten(0, 1)
     rest = (t.expand(b, -1, -1).flatten(0, 1) for t in corners[1:])
@@ -76,8 +80,8 @@ def grid_batch(hr: Tensor, lr: Tensor, patch: int) -> GridBatch:
 
 
 @lru_cache(maxsize=256)
-def _corners(m: int, n: int, patch: int) -> Corners:
+def _corners(m: int, n: int, patch: int, asked: str) -> Corners:
     """Of one picture."""
     grid = Grid((m, m), (n, n), patch)
-    cells = grid.centres(0, 0, n // patch)
+    cells = (grid.centres if asked == "around" else grid.corners)(0, 0, n // patch)
     return corners_of_rectangle(cells, cells, m)

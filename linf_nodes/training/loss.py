@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.contract import Network
+from ..models.corners import Corners
 from ..models.flow import Condition
-from ..models.fourier import Corners
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
 from ..pipeline.residual import initial_residual
@@ -21,6 +22,14 @@ LEAST = 0.05  # distance that an enlarged LR picture counts as having, near scal
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 Autocast = torch.dtype | None
+
+
+def query_terms(model: Network, batch: Batch, autocast: Autocast) -> Terms:
+    """Stage 1 of any model: `texture_terms` of a LINF; of a model without latents `l1`, its papers' loss."""
+    if isinstance(model, LINF):
+        return texture_terms(model, batch, autocast)
+    found = answers(model, batch.lr, batch.rel_cell, batch.corners, autocast)
+    return {"l1": (found - batch.texture).abs().mean()}
 
 
 def texture_terms(model: LINF, batch: Batch, autocast: Autocast) -> Terms:
@@ -94,10 +103,13 @@ def prior_terms(
     return terms
 
 
-def mean_picture(model: LINF, batch: GridBatch, autocast: Autocast) -> Tensor:
-    """The mean of the distribution, as pictures in [0, 1]."""
-    cond = condition(model, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
-    return to_pictures(model.imnet.mean(cond), batch, model.patch_size)
+def mean_picture(model: Network, batch: GridBatch, autocast: Autocast) -> Tensor:
+    """The mean of the distribution, or what a model without one gives, as pictures in [0, 1]."""
+    found = answers(model, 2 * batch.lr - 1, batch.rel_cell, batch.corners, autocast)
+    if isinstance(model, LINF):
+        found = model.imnet.mean(model.imnet.condition(found))
+    picture = to_pictures(found, batch, model.patch_size)
+    return picture if model.over_bilinear else picture - batch.base + 0.5
 
 
 def prior_picture(linf: LINF, prior: LatentPrior, batch: GridBatch, autocast: Autocast) -> Tensor:
@@ -109,11 +121,16 @@ def prior_picture(linf: LINF, prior: LatentPrior, batch: GridBatch, autocast: Au
 
 def condition(model: LINF, lr: Tensor, rel_cell: Tensor, corners: Corners, autocast: Autocast) -> Condition:
     """The flow's condition at every query, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
+    return model.imnet.condition(answers(model, lr, rel_cell, corners, autocast))
+
+
+def answers(model: Network, lr: Tensor, rel_cell: Tensor, corners: Corners, autocast: Autocast) -> Tensor:
+    """What a network answers at every query, float32, from LR pictures `[b, 3, h, w]` in [-1, 1]."""
     with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):
         seen = lr.contiguous(memory_format=torch.channels_last)
         feat = model.encode(model.encoder.padded(seen))[..., : lr.shape[-2], : lr.shape[-1]]
-        info = model.info(model.fields(feat), model.phases(rel_cell), corners)
-    return model.imnet.condition(info.float())
+        found = model.at(model.cells(feat), model.phases(rel_cell), corners)
+    return found.float()
 
 
 def initial_prior(batch: GridBatch) -> Tensor:

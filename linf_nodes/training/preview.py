@@ -24,7 +24,7 @@ def fixed_crops(recipe: Recipe, task: Task, pack: Pack) -> GridBatch | None:
     side = min(task.min_side, *(min(p.shape[1:]) for p in pack.pictures))
     size = side // task.patch * task.patch
     top = recipe.scales[1]
-    return GridSampler(pack, 0, CROPS, size, task.patch, Scales((top, top)))(0) if size else None
+    return GridSampler(pack, 0, CROPS, size, task.patch, Scales((top, top)), asked=task.asked)(0) if size else None
 
 
 @torch.no_grad()

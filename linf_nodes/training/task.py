@@ -1,4 +1,4 @@
-"""What is trained: a LINF on textures, a LINF on whole crops, or a learned prior over a frozen LINF."""
+"""What is trained: a model on query points, a LINF on whole crops, or a learned prior over a frozen LINF."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from ..errors import BadValue
 from ..models.assembly import check_asked
 from ..models.checkpoint import Weights, build, read_weights, weights_hash
+from ..models.contract import Network
 from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
-from ..models.spec import Spec, build_linf, build_prior
+from ..models.registry import build_network, build_prior
+from ..models.spec import Spec
 from .batch import Sampler
 from .crops import generator_of
 from .flat import lowered
 from .grid_batch import GridBatch, GridSampler, hr_side
 from .growth import grow
-from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, texture_terms
+from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, query_terms
 from .pack import Pack
 from .recipe import Recipe
 from .scales import Scales
@@ -43,6 +45,10 @@ class Task(Protocol):
     """HR pixels of a texture to each side."""
 
     @property
+    def asked(self) -> str:
+        """Where queries lie: `Network.asked`."""
+
+    @property
     def net(self) -> nn.Module:
         """The network that is trained."""
 
@@ -62,25 +68,30 @@ class Task(Protocol):
         """A weights file's content with `state` in the place of the trained network's, and its card."""
 
 
-class LinfTask:
-    """Stage 1: textures at random query points."""
+class QueryTask:
+    """Any model at random query points: stage 1 of LINF, all of the models without latents."""
 
     frozen = ""
 
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
         self.recipe, self.device, self.autocast = recipe, device, _autocast(recipe)
-        self.spec, self.net = _linf(recipe, init)
+        self.spec, self.net = _model(recipe, init)
         self.origin = {} if init is None or "origin" not in init.card else {"origin": init.card["origin"]}
         _on(device, self.net)
         self.min_side, self.patch = int(recipe.crop * recipe.scales[1]), self.net.patch_size
 
+    @property
+    def asked(self) -> str:
+        return self.net.asked
+
     def sampler(self, pack: Pack) -> Draw:
-        r = self.recipe
-        return Sampler(pack, r.seed, r.batch, r.crop, r.queries, self.net.patch_size, _scales(r), _wear(r))
+        r, net = self.recipe, self.net
+        sizes = (r.batch, r.crop, r.queries, net.patch_size)
+        return Sampler(pack, r.seed, *sizes, _scales(r), _wear(r), net.asked, net.over_bilinear)
 
     def terms(self, batch: Any, step: int) -> Terms:
         with lowered(self.net, self.autocast):
-            return texture_terms(self.net, batch, self.autocast)
+            return query_terms(self.net, batch, self.autocast)
 
     def picture(self, net: Any, batch: GridBatch) -> Tensor:
         return mean_picture(net, batch, self.autocast)
@@ -89,13 +100,14 @@ class LinfTask:
         return Weights(self.spec, state, None, {}, {**self.origin, **card, "training": training})
 
 
-class PictureTask(LinfTask):
+class PictureTask(QueryTask):
     """Stage 2: whole crops, drawn at temperature tau and compared by a perceptual network."""
 
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
         super().__init__(recipe, device, init)
+        self.linf = _as_linf(self.net, "A perceptual term draws pictures")
         self.distance = _distance(recipe, device)
-        self.min_side = _checked_size(recipe, self.net)
+        self.min_side = _checked_size(recipe, self.linf)
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
@@ -103,22 +115,22 @@ class PictureTask(LinfTask):
 
     def terms(self, batch: Any, step: int) -> Terms:
         random = generator_of(self.recipe.seed + 1, step)
-        z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.net.dim, generator=random)
+        z = self.recipe.tau * torch.randn(len(batch.corners.cell), self.linf.dim, generator=random)
         with lowered(self.net, self.autocast):
-            return picture_terms(self.net, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
+            return picture_terms(self.linf, batch, z.to(self.device), _moved(self.distance, step), self.autocast)
 
 
 class PriorTask:
     """The learned prior of LINF-LP; `init` holds the LINF, and a prior to go on from if it has one of this kind."""
 
     def __init__(self, recipe: Recipe, device: torch.device, init: Weights | None):
-        if init is None or init.linf is None:
+        if init is None or init.model is None:
             raise BadValue("A prior is trained over a finished LINF: give its weights as 'init' or --init.")
         self.recipe, self.device, self.autocast = recipe, device, _autocast(recipe)
         self.frozen = weights_hash(replace(init, prior=None, prior_state={}))
         self.weights = init
-        linf, learned = build(init)
-        self.linf = linf.requires_grad_(False)
+        network, learned = build(init)
+        self.linf = linf = _as_linf(network.requires_grad_(False), "A prior predicts latents")
         self.spec, self.net = _prior(recipe, init, linf.dim, learned)
         _on(device, self.linf)
         _on(device, self.net)
@@ -130,6 +142,10 @@ class PriorTask:
                 raise BadValue(f"hr = {side} is too small for '{name}': choose {WINDOW} or more, or {name} = 0.")
         if recipe.balanced and self.distance is None:
             raise BadValue("balanced = true compares with a perceptual distance: name a network as 'perceptual'.")
+
+    @property
+    def asked(self) -> str:
+        return self.linf.asked
 
     def sampler(self, pack: Pack) -> Draw:
         r = self.recipe
@@ -166,7 +182,7 @@ def make_task(recipe: Recipe, device: torch.device, init: Weights | None = None)
     """The task of a recipe, and of the weights that it begins with."""
     if recipe.kind == "prior":
         return PriorTask(recipe, device, init)
-    kind = PictureTask if recipe.perceptual and recipe.perceptual_weight else LinfTask
+    kind = PictureTask if recipe.perceptual and recipe.perceptual_weight else QueryTask
     return kind(recipe, device, init)
 
 
@@ -182,25 +198,32 @@ def term_weights(recipe: Recipe) -> dict[str, float]:
     }
 
 
-def _linf(recipe: Recipe, init: Weights | None) -> tuple[Spec, LINF]:
+def _model(recipe: Recipe, init: Weights | None) -> tuple[Spec, Network]:
     if init is None:
         if not recipe.model:
             raise BadValue("The recipe has no [model] table: describe the network there, or give weights with --init.")
         spec = Spec.of(recipe.model)
-        return spec, _fresh(recipe, build_linf, spec)
-    if init.linf is None:
-        raise BadValue("The weights to start from hold no LINF: give a file with one.")
-    if recipe.model and Spec.of(recipe.model) != init.linf:
+        return spec, _fresh(recipe, build_network, spec)
+    if init.model is None:
+        raise BadValue("The weights to start from hold no model: give a file with one.")
+    if recipe.model and Spec.of(recipe.model) != init.model:
         if not recipe.grow:
             raise BadValue(
-                f"The recipe's [model] is {recipe.model}, but the weights to start from are {init.linf.entry()}: "
+                f"The recipe's [model] is {recipe.model}, but the weights to start from are {init.model.entry()}: "
                 "take the table out, give other weights, or say grow = true to begin a larger network with them."
             )
         spec = Spec.of(recipe.model)
-        net = _fresh(recipe, build_linf, spec)
-        grow(net, build(replace(init, prior=None, prior_state={}))[0])
+        net = _fresh(recipe, build_network, spec)
+        small = build(replace(init, prior=None, prior_state={}))[0]
+        grow(_as_linf(net, "Only a LINF grows"), _as_linf(small, "Only a LINF grows"))
         return spec, net
-    return init.linf, build(replace(init, prior=None, prior_state={}))[0]
+    return init.model, build(replace(init, prior=None, prior_state={}))[0]
+
+
+def _as_linf(network: Network, why: str) -> LINF:
+    if not isinstance(network, LINF):
+        raise BadValue(f"{why}, but the model is a {network.family}, which has none: take a LINF, or leave it out.")
+    return network
 
 
 def _prior(recipe: Recipe, init: Weights, dim: int, learned: LatentPrior | None) -> tuple[Spec, LatentPrior]:

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ..catalogue.amount import amount_of
 from ..errors import BadValue, DamagedPart
-from ..pipeline import texture
 from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.cells import interpolate
 from ..pipeline.features import Features
+from ..pipeline.fields import Gaussian, narrowed
 from ..pipeline.grid import Grid
-from ..pipeline.latent import Latent, NoiseLatent, PriorLatent
-from ..pipeline.model import LinfModel
+from ..pipeline.latent import latent_for
+from ..pipeline.model import LoadedModel
 from ..pipeline.prior import seen
 from ..pipeline.render import Amount, plan_for, stream
 from .axes import Array, Index
@@ -72,11 +72,12 @@ class Plane:
         Read the source's plane once and keep it, unless it is very large: for callers that want every block.
     """
 
-    def __init__(self, volume: "Volume", index: Index, model: LinfModel, hold: bool = False):
+    def __init__(self, volume: "Volume", index: Index, model: LoadedModel, hold: bool = False):
         self.volume, self.index, self.model = volume, index, model
         self.grid = volume.grid(model)
         self.frame = volume.axes.flat(index, volume.source.shape)  # also checks the index
-        self.latent = self._latent()
+        settings = volume.settings
+        self.latent = latent_for(settings.detail.kind(model), self.grid, model, settings.seed, self.frame)
         self._hold = hold and self.grid.lr_size[0] * self.grid.lr_size[1] <= HELD
 
     @property
@@ -119,17 +120,10 @@ class Plane:
         result = window.kept(out, self._intensities(whole), self.grid, pixels)
         return self._joined(result, window, pixels)
 
-    def _latent(self) -> Latent:
-        settings, model = self.volume.settings, self.model
-        if settings.detail.kind(model) == "learned":
-            return PriorLatent(self.grid, model.hash)
-        return NoiseLatent(self.grid, model.hash, settings.seed, self.frame, dim=model.dim)
-
     def _amount(self, window: Window, output: str) -> Amount:
         if output == "mean":
             return Amount(0.0)
-        detail = self.volume.settings.detail
-        return amount_of(window.features, self.grid, detail.kind(self.model), detail)
+        return amount_of(window.features, self.grid, self.latent.kind, self.volume.settings.detail)
 
     def _window(self, block: Block) -> Window:
         """What a block must see."""
@@ -184,9 +178,9 @@ class Plane:
 
     def _deviation(self, window: Window, block: Block) -> Array:
         """Standard deviations in the source's intensities; an alpha has none."""
-        scene = window.features.scene(0, self.grid)
+        field = narrowed(window.features.field(0, self.grid), Gaussian, "the deviation")
         grey = window.features.image.shape[1] == 1
-        values = texture.deviation(scene, block, grey=grey).cpu().numpy()[: 1 if grey else 3]
+        values = field.deviation(block, grey).cpu().numpy()[: 1 if grey else 3]
         levels = self.levels
         values = (values * (levels.high - levels.low)).astype(np.float32)
         return values if window.alpha is None else np.concatenate((values, np.zeros_like(values[:1])))

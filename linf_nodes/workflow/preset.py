@@ -9,7 +9,7 @@ from typing import Any
 from .. import __version__
 from ..errors import BadWorkflow
 from ..pictures import Picture, read_picture, write_picture
-from ..pipeline.model import LinfModel
+from ..pipeline.model import LoadedModel
 from .graph import Graph, read_graph
 from .image_nodes import LOAD, PREVIEW, SAVE
 from .runner import Progress, Scheduler, run
@@ -92,7 +92,7 @@ class Preset:
         steps = self.graph.needed(s.id for s in self.graph.outputs)
         return [s for s in steps if [kind for _, kind in s.node.outputs] == ["LINF_MODEL"]]
 
-    def _recipe(self, models: Mapping[str, LinfModel], levels: Levels) -> dict[str, Any]:
+    def _recipe(self, models: Mapping[str, LoadedModel], levels: Levels) -> dict[str, Any]:
         recipe: dict[str, Any] = {
             "program": "linf-nodes",
             "version": __version__,

@@ -9,7 +9,7 @@ from ..catalogue.amount import detail_of
 from ..catalogue.loading import load_model
 from ..pipeline.detail import Detail
 from ..pipeline.device import resolve_device, resolve_dtype
-from ..pipeline.model import LinfModel
+from ..pipeline.model import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Settings:
         model, prior = (str(Path(n).absolute()) if Path(n).is_file() else n for n in (self.model, self.prior))
         return replace(self, precision=str(dtype).removeprefix("torch."), model=model, prior=prior)
 
-    def load(self) -> LinfModel:
+    def load(self) -> LoadedModel:
         """The model, from this process's store."""
-        model: LinfModel = load_model(self.model, self.prior, self.device, self.precision)
+        model: LoadedModel = load_model(self.model, self.prior, self.device, self.precision)
         return model
 
 

@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import BadShape
 from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.grid import Grid, Size
-from ..pipeline.model import LinfModel
+from ..pipeline.model import LoadedModel
 from ..pipeline.size import checked_size
 from .axes import Array, Axes, Index
 from .levels import check_samples, halved, levels_of
@@ -156,7 +156,7 @@ class Volume:
         """The same volume with another draw: the seed `k` further on."""
         return replace(self, settings=replace(self.settings, seed=self.settings.seed + k), levels=self.every_levels)
 
-    def grid(self, model: LinfModel) -> Grid:
+    def grid(self, model: LoadedModel) -> Grid:
         """Of every plane."""
         return Grid(self.axes.lr_size(self.source.shape), self.size, model.patch)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import BadValue, UnsupportedWeights
 from ...models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
+from ...models.registry import family_of
 from .parser import Parser
 from .talk import bytes_text, out
 
@@ -25,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
     card = {**weights.card, "name": args.name or weights.card.get("name") or target.stem}
     card.setdefault("converted_from", source.name)
     weights = replace(weights, card=card)
-    if weights.linf is not None:
+    if weights.model is not None:
         build(weights)
     write_weights(target, weights, half=not args.float32)
     for line in _summary(weights):
@@ -43,12 +44,19 @@ def _joined(weights: Weights, path: Path) -> Weights:
 
 
 def _summary(weights: Weights) -> list[str]:
-    parts = (("LINF", weights.linf, weights.linf_state), ("learned prior", weights.prior, weights.prior_state))
+    parts = (
+        (_family(weights), weights.model, weights.model_state),
+        ("learned prior", weights.prior, weights.prior_state),
+    )
     return [
         f"read a {what} {spec.name!r}: {len(state)} tensors, {sum(t.numel() for t in state.values()):,} values"
         for what, spec, state in parts
         if spec is not None
     ]
+
+
+def _family(weights: Weights) -> str:
+    return "model" if weights.model is None else family_of(weights.model)
 
 
 def _parser() -> Parser:

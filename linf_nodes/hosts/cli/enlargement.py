@@ -14,7 +14,7 @@ from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pictures.writing import DTYPES
 from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from ...pipeline.size import SizeWish, Target
 from ...workflow.tensors import Levels, image_of, picture_of
 from .aspect import say_aspect
@@ -75,7 +75,7 @@ class Enlargement:
         names = ("latent", "temperature", "auto_temperature", "strength")
         return detail_of(*(self.option(name) for name in names))
 
-    def check_model(self, model: LinfModel) -> None:
+    def check_model(self, model: LoadedModel) -> None:
         """Refuse several draws where nothing is drawn; remark on options that change nothing."""
         kind = self.detail.kind(model)
         if kind == "drawn":
@@ -88,7 +88,7 @@ class Enlargement:
         if idle:
             say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
 
-    def enlarge(self, model: LinfModel, picture: Picture, source: Path, target: Path, seed: int) -> Values:
+    def enlarge(self, model: LoadedModel, picture: Picture, source: Path, target: Path, seed: int) -> Values:
         """Write one result; returns what is to be said of it."""
         start = time.perf_counter()
         levels = Levels.of(picture)
@@ -103,7 +103,7 @@ class Enlargement:
         facts = {"path": str(target), "source": str(source), "seconds": seconds, "device": str(model.device)}
         return {**facts, "dtype": recipe["precision"], **recipe}
 
-    def _recipe(self, model: LinfModel, picture: Picture, seed: int) -> Values:
+    def _recipe(self, model: LoadedModel, picture: Picture, seed: int) -> Values:
         target = self._target(picture.size)
         scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
         detail = self.detail if target.computed else Detail("faithful")

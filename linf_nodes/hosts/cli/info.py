@@ -81,13 +81,13 @@ def _latent(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
 
 def _weights(path: Path) -> dict[str, Any]:
     weights = read_weights(path)
-    states = {"linf": weights.linf_state, "prior": weights.prior_state}
+    states = {"linf": weights.model_state, "prior": weights.prior_state}
     return {
         "file": str(path),
         "kind": "weights",
         "bytes": path.stat().st_size,
         "hash": weights_hash(weights),
-        "linf": weights.linf and weights.linf.entry(),
+        "linf": weights.model and weights.model.entry(),
         "prior": weights.prior and weights.prior.entry(),
         "tensors": {part: len(state) for part, state in states.items()},
         "values": {part: sum(t.numel() for t in state.values()) for part, state in states.items()},

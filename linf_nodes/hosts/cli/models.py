@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import UnsupportedWeights
 from ...models.checkpoint import read_weights
+from ...models.registry import family_of
 from ...pipeline.store import available_models, bundled_folder, user_folder
 from .official import PUBLISHED
 from .parser import Parser
@@ -36,11 +37,12 @@ def _describe(name: str, path: Path) -> dict[str, Any]:
         weights = read_weights(path)
     except UnsupportedWeights as error:
         return {**line, "error": str(error)}
-    tensors = (*weights.linf_state.values(), *weights.prior_state.values())
+    tensors = (*weights.model_state.values(), *weights.prior_state.values())
     return {
         **line,
         "values": sum(t.numel() for t in tensors),
-        "linf": weights.linf is not None,
+        "linf": weights.model is not None,
+        "family": weights.model and family_of(weights.model),
         "prior": weights.prior is not None,
         "uncertainty": calibration_of(weights.card),
         "licence": licence_of(weights.card),
@@ -61,16 +63,15 @@ def licence_of(card: dict[str, Any]) -> str | None:
 
 
 def _at_hand(found: Sequence[dict[str, Any]]) -> str:
-    rows = [("NAME", "WHERE", "PARAMETERS", "SIZE", "PRIOR", "UNCERTAINTY", "LICENCE")]
+    rows = [("NAME", "WHERE", "FAMILY", "PARAMETERS", "SIZE", "PRIOR", "UNCERTAINTY", "LICENCE")]
     for m in found:
         if "error" in m:
-            rows.append((m["name"], m["where"], "cannot be read:", m["error"], "", "", ""))
+            rows.append((m["name"], m["where"], "cannot be read:", m["error"], "", "", "", ""))
             continue
         kind = "yes" if m["prior"] and m["linf"] else "only a prior" if m["prior"] else "no"
         licence = m["licence"] or "not stated"
-        rows.append(
-            (m["name"], m["where"], f"{m['values']:,}", bytes_text(m["bytes"]), kind, m["uncertainty"], licence)
-        )
+        size = (f"{m['values']:,}", bytes_text(m["bytes"]))
+        rows.append((m["name"], m["where"], m["family"] or "", *size, kind, m["uncertainty"], licence))
     return table(rows)
 
 

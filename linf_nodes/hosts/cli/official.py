@@ -25,9 +25,9 @@ PUBLISHED = (
     Published("LINF-LP, unet prior", 4_582_223, _LP, True, "a prior: linf convert BASE OUT --prior FILE"),
     Published("LINF-LP, swin prior", 7_280_457, _LP, True, "a prior"),
     Published("SRFlow, SRFlow-LP", 0, "andreas128/SRFlow, liyuantsao/BFSR", False),
-    Published("LIIF", 0, "yinboc/liif", False),
-    Published("MetaSR", 0, "the paper's repository", False),
-    Published("LTE", 0, "jaewon-lee-b/lte", False),
+    Published("LIIF", 0, "yinboc/liif", True, "EDSR-baseline or RDN encoder"),
+    Published("MetaSR", 0, "yinboc/liif", True, "as LIIF's authors trained it"),
+    Published("LTE, LTE fast", 0, "jaewon-lee-b/lte", True, "EDSR-baseline, RDN or SwinIR encoder"),
     Published("CLIT", 0, "jaroslaw1007/CLIT", False),
 )
 

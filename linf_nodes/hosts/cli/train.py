@@ -97,7 +97,7 @@ def _export(trained: Run, target: Path, licence: str | None) -> None:
     weights = trained.export(target, card, entry)
     page = target.with_suffix(".md")
     written = write_page(page, target.stem, entry, trained.recipe)
-    values = sum(t.numel() for t in (*weights.linf_state.values(), *weights.prior_state.values()))
+    values = sum(t.numel() for t in (*weights.model_state.values(), *weights.prior_state.values()))
     out(f"wrote {target}: {bytes_text(target.stat().st_size)}, {values:,} values, step {step}")
     out(f"wrote {page}" if written else f"left {page} as it was: update its figures by hand")
 

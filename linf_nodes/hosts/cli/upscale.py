@@ -6,7 +6,7 @@ from typing import Any
 
 from ...pictures import Picture
 from ...pipeline.detail import described
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from .batch import run_jobs
 from .enlargement import LOAD, UPSCALE, Enlargement
 from .jobs import Job, Jobs
@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> int:
     suffix = ".tif" if args.depth == "float32" else ""
     more = option_files(args, UPSCALE)
     jobs = Jobs.plan(args.paths, endings, suffix, more, recursive=args.recursive, skip=args.skip_existing)
-    loaded: list[LinfModel] = []
+    loaded: list[LoadedModel] = []
 
     def prepare() -> None:
         loaded.append(LOAD(read_options(args, LOAD)))

@@ -14,7 +14,7 @@ from ...catalogue.node import Node
 from ...errors import Cancelled, LinfError, OutOfMemory
 from ...pipeline.device import is_out_of_memory
 from ...pipeline.features import Features
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from . import idle, memory, precision, special
 from .estimate import node_bytes
 from .images import image_in, image_out, mask_in, unshared
@@ -78,10 +78,10 @@ def _results(node: Node, given: Mapping[str, Any]) -> tuple[Any, ...]:
     return found if len(node.outputs) > 1 else (found,)
 
 
-def model_in(values: Mapping[str, Any]) -> LinfModel | None:
+def model_in(values: Mapping[str, Any]) -> LoadedModel | None:
     """The model whose networks a node runs, if it runs any."""
     for value in values.values():
-        if isinstance(value, LinfModel):
+        if isinstance(value, LoadedModel):
             return value
         if isinstance(value, Features):
             return value.model

@@ -11,7 +11,7 @@ from typing import Any
 from ...catalogue.amount import DRAW, detail_of
 from ...catalogue.node import Node
 from ...errors import LinfError
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 
 ID = "LINFUpscale"
 HIDDEN = ("UNIQUE_ID", "DYNPROMPT")  # what this needs of ComfyUI
@@ -20,7 +20,7 @@ HIDDEN = ("UNIQUE_ID", "DYNPROMPT")  # what this needs of ComfyUI
 def idle_inputs(values: Mapping[str, Any]) -> list[str]:
     """The inputs of Upscale that change nothing, given the others; none where that cannot be told."""
     model = values.get("linf_model")
-    if not isinstance(model, LinfModel):
+    if not isinstance(model, LoadedModel):
         return []
     try:
         amount = {name: values[name] for name in ("latent", "temperature", "auto_temperature", "strength")}

@@ -10,22 +10,22 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from .progress import watched
 
-_PATCHERS: "WeakKeyDictionary[LinfModel, Any]" = WeakKeyDictionary()
+_PATCHERS: "WeakKeyDictionary[LoadedModel, Any]" = WeakKeyDictionary()
 
 
 class LinfNetworks(nn.Module):
     """The networks of a model as one module: ComfyUI's log calls it by this name."""
 
-    def __init__(self, model: LinfModel):
+    def __init__(self, model: LoadedModel):
         super().__init__()
-        self.linf = model.linf
+        self.network = model.network
         self.prior = model.prior
 
 
-def patcher_of(model: LinfModel) -> Any:
+def patcher_of(model: LoadedModel) -> Any:
     """ComfyUI's handle on a model; it lives as long as the model does."""
     if model not in _PATCHERS:
         rest = mm.unet_offload_device() if model.device != torch.device("cpu") else model.device
@@ -34,7 +34,7 @@ def patcher_of(model: LinfModel) -> Any:
 
 
 @contextmanager
-def loaded(models: Iterable[LinfModel], memory_required: int) -> Iterator[None]:
+def loaded(models: Iterable[LoadedModel], memory_required: int) -> Iterator[None]:
     """Have the models on their devices, with room for the work, and every layer an interrupt point."""
     patchers = [patcher_of(m) for m in models]
     if patchers:

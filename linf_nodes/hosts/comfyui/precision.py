@@ -11,13 +11,13 @@ from torch import Tensor
 from ...pipeline.composition import Texture
 from ...pipeline.features import Features
 from ...pipeline.latent import ArrayLatent
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from ...pipeline.store import STORE
 
-_ORIGINS: "WeakKeyDictionary[LinfModel, tuple[str, str]]" = WeakKeyDictionary()
+_ORIGINS: "WeakKeyDictionary[LoadedModel, tuple[str, str]]" = WeakKeyDictionary()
 
 
-def remember(model: LinfModel, file: str, prior: str) -> None:
+def remember(model: LoadedModel, file: str, prior: str) -> None:
     """Note which files a model came from, to find it again in another precision."""
     _ORIGINS[model] = file, prior
 
@@ -27,7 +27,7 @@ def overflowed(results: Iterable[Any]) -> bool:
     return any(not bool(t.sum(dtype=torch.float32).isfinite()) for value in results for t in _tensors(value))
 
 
-def is_half(model: LinfModel | None) -> bool:
+def is_half(model: LoadedModel | None) -> bool:
     """Whether a model computes in half precision, and can be had in float32 too."""
     return model is not None and model.dtype != torch.float32 and model in _ORIGINS
 
@@ -39,12 +39,12 @@ def in_float32(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _exchanged(value, twins) for name, value in values.items()}
 
 
-def _model(value: Any) -> LinfModel | None:
+def _model(value: Any) -> LoadedModel | None:
     found = value.model if isinstance(value, Features) else value
-    return found if isinstance(found, LinfModel) else None
+    return found if isinstance(found, LoadedModel) else None
 
 
-def _exchanged(value: Any, twins: Mapping[LinfModel, LinfModel]) -> Any:
+def _exchanged(value: Any, twins: Mapping[LoadedModel, LoadedModel]) -> Any:
     model = _model(value)
     twin = None if model is None else twins.get(model)
     if twin is None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import BadWorkflow
-from ...pipeline.model import LinfModel
+from ...pipeline.model import LoadedModel
 from ...pipeline.render import Progress
 from ...workflow import Graph, Preset, find_preset, parse_graph, presets, read_graph, run, save_preset, with_values
 from . import loader, memory, special
@@ -66,5 +66,5 @@ def _at_home(graph: Graph) -> Graph:
     return parse_graph(with_values(graph.source, changes))
 
 
-def _models(graph: Graph) -> list[LinfModel]:
+def _models(graph: Graph) -> list[LoadedModel]:
     return [step.node(step.values) for step in graph.of_type(loader.ID)]

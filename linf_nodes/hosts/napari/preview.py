@@ -11,7 +11,7 @@ from .view import Index, Rectangle
 
 if TYPE_CHECKING:
     from ...pipeline.blocks import Block
-    from ...pipeline.model import LinfModel
+    from ...pipeline.model import LoadedModel
     from ...workflow.plane import Plane
     from ...workflow.tensors import Levels
     from ...workflow.volume import Volume
@@ -32,7 +32,7 @@ class Held:
     detail: NDArray[np.float32]
     alpha: NDArray[Any] | None
     kind: str
-    model: "LinfModel"
+    model: "LoadedModel"
     scale: float
 
     def amount(self, options: Options) -> float:
@@ -54,7 +54,7 @@ class Held:
 def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
     """Compute what is to be held of a rectangle of result pixels: one pass of the network."""
     from ...pipeline.blocks import Block, Span
-    from ...pipeline.texture import mean_and_detail
+    from ...pipeline.fields import Gaussian
     from ...workflow.levels import full_range
     from ...workflow.plane import Plane
 
@@ -64,11 +64,14 @@ def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
     pixels = Block(Span(view.top, view.bottom), Span(view.left, view.right))
     patches = Block(*(Span(s.start // grid.patch, -(-s.stop // grid.patch)) for s in pixels))
     window = plane.read(_seen(patches, plane, whole=latent.kind == "learned"))
-    scene = window.features.scene(0, grid)
-    z, condition = latent.window(scene, 0, patches)
+    field = window.features.field(0, grid)
     rows, cols = pixels.within(patches.pixels(grid))
-    mean, detail = (t[:, rows, cols].cpu() for t in mean_and_detail(scene, patches, z, condition))
-    steady = scene.base(pixels).cpu() + mean
+    if isinstance(field, Gaussian):
+        both = field.mean_and_detail(patches, *latent.window(field, 0, patches))
+    else:
+        both = field.mean(patches), field.nothing(patches)
+    mean, detail = (t[:, rows, cols].cpu() for t in both)
+    steady = field.base(pixels).cpu() + mean
     if window.features.image.shape[1] == 1:
         steady, detail = steady.mean(0, keepdim=True), detail.mean(0, keepdim=True)
     still = steady.numpy() if window.excess is None else steady.numpy() + window.enlarged(window.excess, grid, pixels)
@@ -86,7 +89,7 @@ def _seen(patches: "Block", plane: "Plane", whole: bool) -> "Block":
     grid, model = plane.grid, plane.model
     if whole:
         return Block(*(Span(0, n) for n in grid.lr_size))
-    margin = model.halo + model.linf.encoder.align + grid.patch + 1
+    margin = model.halo + model.network.encoder.align + model.network.reach + grid.patch
     spans = [Span(*grid.centres(axis, *run).span()) for axis, run in enumerate(patches)]
     return Block(*(s.grown(margin, n) for s, n in zip(spans, grid.lr_size, strict=True)))
 

@@ -1,0 +1,108 @@
+"""Families as their papers write them, in float64: every matrix made, nothing moved out of a sum."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from linf_nodes.models.contract import Network
+
+Array = NDArray[np.float64]
+Size = tuple[int, int]
+
+
+def oracle(network: Network, picture: torch.Tensor, hr_size: Size) -> Array:
+    """The picture `[3, H, W]` in [0, 1] of an LR picture `[3, h, w]`, query by query."""
+    double = network.double()
+    lr = picture.double()
+    with torch.no_grad():
+        features = double.encode(2 * lr[None] - 1)[0].numpy()
+        answer = ORACLES[network.family](double, features, picture.shape[1:], hr_size)
+        base = F.interpolate(2 * lr[None] - 1, hr_size, mode="bilinear", align_corners=False)[0].numpy()
+    network.float()
+    rows: Array = np.array([[answer(y, x) for x in range(hr_size[1])] for y in range(hr_size[0])])
+    return 0.5 + 0.5 * (rows.transpose(2, 0, 1) + (base if network.over_bilinear else 0))
+
+
+def _weights(network: Network) -> dict[str, Array]:
+    return {name: t.detach().double().numpy() for name, t in network.named_parameters()}
+
+
+def _mlp(w: dict[str, Array], x: Array, prefix: str) -> Array:
+    names = sorted((n for n in w if n.startswith(prefix) and n.endswith("weight")), key=lambda n: int(n.split(".")[-2]))
+    for i, name in enumerate(names):
+        x = w[name].reshape(len(w[name]), -1) @ x + w[name.replace("weight", "bias")]
+        x = np.maximum(x, 0) if i < len(names) - 1 else x
+    return x
+
+
+def _around(at: float, n: int) -> tuple[int, int]:
+    low = int(np.floor(at))
+    return min(max(low, 0), n - 1), min(max(low + 1, 0), n - 1)
+
+
+def _corners(y: int, x: int, lr: Size, hr: Size) -> list[tuple[int, int, float, float, float]]:
+    """Cells around an output pixel with the offsets, 2 per LR pixel, and the area of the opposite one."""
+    at = [(i + 0.5) * n / m - 0.5 for i, n, m in zip((y, x), lr, hr, strict=True)]
+    ys, xs = (_around(a, n) for a, n in zip(at, lr, strict=True))
+    found = [(r, c, 2 * (at[0] - r), 2 * (at[1] - c)) for r in ys for c in xs]
+    areas = [abs(a * b) + 1e-9 for _, _, a, b in found]
+    return [(*cell, areas[3 - i] / sum(areas)) for i, cell in enumerate(found)]
+
+
+def _unfolded(features: Array, r: int, c: int) -> Array:
+    padded = np.pad(features, ((0, 0), (1, 1), (1, 1)))
+    return padded[:, r : r + 3, c : c + 3].ravel()
+
+
+def _liif(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
+    w, size = _weights(network), [2 * n / m for n, m in zip(lr, hr, strict=True)]
+
+    def answer(y: int, x: int) -> Array:
+        total = np.zeros(3)
+        for r, c, dy, dx, area in _corners(y, x, lr, hr):
+            total += area * _mlp(w, np.array([*_unfolded(features, r, c), dy, dx, *size]), "imnet.layers")
+        return total
+
+    return answer
+
+
+def _metasr(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
+    w = _weights(network)
+
+    def answer(y: int, x: int) -> Array:
+        r, c = y * lr[0] // hr[0], x * lr[1] // hr[1]
+        seen = np.array([y * lr[0] / hr[0] - r, x * lr[1] / hr[1] - c, lr[0] / hr[0]])
+        return _unfolded(features, r, c) @ _mlp(w, seen, "imnet.layers").reshape(-1, 3)
+
+    return answer
+
+
+def _lte(paired: bool, prefix: str) -> Any:
+    def make(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
+        w, size = _weights(network), np.array([2 * n / m for n, m in zip(lr, hr, strict=True)])
+        maps = [
+            F.conv2d(torch.from_numpy(features)[None], *(torch.from_numpy(w[f"{n}.{k}"]) for k in ("weight", "bias")),
+                     padding=1)[0].numpy()
+            for n in ("coef", "freq")
+        ]  # fmt: skip
+        phase = w["phase.weight"] @ size
+
+        def answer(y: int, x: int) -> Array:
+            total = np.zeros(3)
+            for r, c, dy, dx, area in _corners(y, x, lr, hr):
+                coef, freq = (m[:, r, c] for m in maps)
+                fy, fx = (freq[::2], freq[1::2]) if paired else (freq[: len(freq) // 2], freq[len(freq) // 2 :])
+                angle = np.pi * (fy * dy + fx * dx + phase)
+                total += area * _mlp(w, coef * np.concatenate([np.cos(angle), np.sin(angle)]), prefix)
+            return total
+
+        return answer
+
+    return make
+
+
+ORACLES = {"LIIF": _liif, "MetaSR": _metasr, "LTE": _lte(True, "imnet.layers"), "LTE fast": _lte(False, "layers")}
