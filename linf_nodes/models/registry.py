@@ -16,7 +16,11 @@ ENCODERS: Mapping[str, Entry] = {
     **edsr.ENTRIES, **rdn.ENTRIES, **rrdb.ENTRIES, **swinir.ENTRIES, **smfanet.ENTRIES, **span.ENTRIES
 }  # fmt: skip
 PRIORS: Mapping[str, Entry] = {**unet.ENTRIES, **edsr_prior.ENTRIES, **swin_prior.ENTRIES}
-NETWORKS: Mapping[str, Entry] = {**linf.ENTRIES, **metasr.ENTRIES, **lte.ENTRIES, **liif.ENTRIES}
+NETWORKS: dict[str, Entry] = {}
+NETWORKS |= linf.ENTRIES
+NETWORKS |= metasr.ENTRIES
+NETWORKS |= lte.ENTRIES
+NETWORKS |= liif.ENTRIES
 
 # Families that share nodes or files with ours and do not run yet: tensors whose names begin so.
 _FOREIGN = {"SRFlow": "flowUpsamplerNet.", "SRFlow-LP": "input_proj0.", "LIT/CLIT": "pb_encoder."}

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import UnsupportedWeights
 from ...meant import meant
 from ...models.checkpoint import read_weights, weights_hash
+from ...models.registry import family_of
 from ...pictures import read_header, read_picture, read_recipe
 from ...pipeline.latent_file import FORMAT
 from ...pipeline.store import SUFFIXES, available_models
@@ -87,6 +88,7 @@ def _weights(path: Path) -> dict[str, Any]:
         "kind": "weights",
         "bytes": path.stat().st_size,
         "hash": weights_hash(weights),
+        "family": weights.model and family_of(weights.model),
         "linf": weights.model and weights.model.entry(),
         "prior": weights.prior and weights.prior.entry(),
         "tensors": {part: len(state) for part, state in states.items()},
