@@ -1,7 +1,10 @@
 """Small models with random weights, for tests."""
 
+from pathlib import Path
+
 import torch
 
+from linf_nodes.models.checkpoint import Weights, write_weights
 from linf_nodes.models.registry import build_network, build_prior
 from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.features import Features
@@ -74,6 +77,13 @@ def make_network(name: str, encoder: dict[str, object] = EDSR, dtype: torch.dtyp
     torch.random.set_rng_state(generator)
     device = torch.device("cpu")
     return LoadedModel(*prepare(network, None, device, dtype), "test", "0123", device, dtype)
+
+
+def write_network(path: Path, name: str) -> None:
+    """A weights file of `make_network`."""
+    spec = Spec(name, {"encoder_spec": EDSR, **NETWORKS.get(name, {})})
+    state = dict(make_network(name).network.state_dict())
+    write_weights(path, Weights(spec, state, None, {}, {"name": name}))
 
 
 def picture(h: int, w: int, channels: int = 3, batch: int = 1, seed: int = 1) -> torch.Tensor:

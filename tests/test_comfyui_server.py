@@ -20,14 +20,15 @@ from PIL import Image
 
 import linf_nodes as linf
 from linf_nodes.catalogue import NODES
-from linf_nodes.pictures import read_picture
+from linf_nodes.pictures import Picture, read_picture
 from linf_nodes.workflow import Preset, parse_graph, read_graph
-from linf_nodes.workflow.library import bundled_presets
+from linf_nodes.workflow.library import bundled_presets, one_click_graph
 
 from .comfyui_graph import api_graph
 from .comfyui_memory import output, peak, window
 from .comfyui_server import CORES, ROOT, Core, Graph, Refused, Server, as_clone, node
 from .comfyui_socket import Listener
+from .models import write_network
 from .tiny import write_models
 from .wheel import build_wheel, pip
 
@@ -202,6 +203,26 @@ def test_a_preset_gives_the_command_line_s_pixels(server: Server, tmp_path: Path
     server.run({"1": image, "2": preset, "3": node("ProbeKeep", image=["2", 0], file="preset.npy")})
     (found,) = server.array("preset.npy").clip(0, 1)
     assert np.array_equal(np.rint(found * 255), np.rint(read_picture(tmp_path / "out.png").pixels * 255))
+
+
+@pytest.mark.parametrize("name", ["photo", "liif", "lte"])
+def test_one_preset_runs_with_every_family(
+    server: Server, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so it does in napari, on the command line and over a stack: test_one_preset_serves_every_family."""
+    models = server.base / "models" / "linf"
+    monkeypatch.setenv("LINF_MODELS", str(models))
+    if name != "photo":
+        write_network(models / f"{name}.safetensors", name)
+    graph = one_click_graph({"model": name}, {"scale": 2.0})
+    image = photograph(1, 24, 20, 3)
+    source = Picture(image[0], None, np.dtype(np.float32))
+    wanted, recipe = Preset.of(parse_graph(graph)).transform(source)
+    graph["1"] = server.put_array(image)
+    graph["4"] = node("ProbeKeep", image=["3", 0], file="family.npy")
+    server.run(graph)
+    assert np.abs(server.array("family.npy")[0] - wanted.pixels).max() < 1e-6  # the server has more threads
+    assert recipe["model_hash"]
 
 
 def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 pytest.importorskip("napari", reason="the napari plugin is tested where napari is installed")
 
 from napari.layers import Image
 from npe2 import PluginManager, PluginManifest
 from PIL import Image as Files
+from tifffile import imwrite
 
 from linf_nodes.errors import BadValue, BadWorkflow
 from linf_nodes.hosts.cli.main import main as linf
@@ -28,6 +30,7 @@ from linf_nodes.pipeline.store import BUDGET, STORE
 from linf_nodes.workflow import Preset, one_click_graph, parse_graph, presets, read_graph
 from linf_nodes.workflow.library import bundled_presets
 
+from .models import write_network
 from .tiny import write_models
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +121,23 @@ def test_it_gives_what_the_command_line_gives(tmp_path: Path) -> None:
     assert linf(["run", str(path), str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
     [(pixels, _, _)] = run_graph(read_graph(path), [layer], "x")
     assert (np.asarray(Files.open(tmp_path / "out.png")) == pixels).all()
+
+
+@pytest.mark.parametrize("name", ["photo", "liif", "lte"])
+def test_one_preset_serves_every_family(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In napari, on the command line, and over a stack; ComfyUI: test_one_preset_runs_with_every_family."""
+    monkeypatch.setenv("LINF_MODELS", str(tmp_path))
+    if name != "photo":
+        write_network(tmp_path / f"{name}.safetensors", name)
+    layer, path = cells(), tmp_path / "preset.json"
+    Files.fromarray(layer.data).save(tmp_path / "in.png")
+    path.write_text(json.dumps(one_click_graph({"model": name}, {"scale": 2.0})), "utf-8")
+    assert linf(["run", str(path), str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
+    [(pixels, _, _)] = run_graph(read_graph(path), [layer], "x")
+    assert (np.asarray(Files.open(tmp_path / "out.png")) == pixels).all()
+    imwrite(tmp_path / "in.tif", np.stack([layer.data] * 2), photometric="minisblack")
+    assert linf(["run", str(path), str(tmp_path / "in.tif"), str(tmp_path / "out.ome.zarr")]) == 0
+    assert zarr.open_array(tmp_path / "out.ome.zarr" / "0", mode="r").shape == (2, *pixels.shape)
 
 
 def test_planes_of_a_stack_are_run_one_by_one_with_draws_of_their_own() -> None:
