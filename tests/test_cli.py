@@ -672,7 +672,7 @@ def test_filters(said: Say, capsys: pytest.CaptureFixture[str]) -> None:
 def test_models(capsys: pytest.CaptureFixture[str], models: Path) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"tiny +user folder +[\d,]+ +[\d.]+ KB +no +uncalibrated +CC0-1\.0", text)
+    assert re.search(r"tiny +user folder +LINF +[\d,]+ +[\d.]+ KB +no +uncalibrated +CC0-1\.0", text)
     assert re.search(r"learned +user folder .* yes ", text)
     assert re.search(r"RRDB-LINF +17,534,747 +JNNNNYao/LINF", text)
     assert main(["models", "--json"]) == 0
@@ -754,10 +754,12 @@ def test_verify(said: Say, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert "FAILED strange: the family 'strange' is not known" in capsys.readouterr().out
     report = json.loads(Path("r.json").read_text())
     assert {"cases": 1, "passed": 0, "failed": ["strange"]}.items() <= report.items()
-    good = verify.Outcome("good", "linf", 1e-6, {"sr": 1e-7})
+    good = verify.Outcome("good", "linf", 1e-6, {"sr": 1e-7}, {"sr": 2e-7})
     monkeypatch.setattr(verify, "verify_folder", lambda folder: iter([good]))
     assert main(["verify", "cases"]) == 0
-    assert "1 of 1 cases passed" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "ok     good: sr 1.0e-07 / 2.0e-07 (tolerances 4e-06, 2e-06)" in text
+    assert "1 of 1 cases passed" in text
 
 
 def test_the_bundled_model_is_the_default() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...atomic import atomic_write
 from ...errors import BadValue
-from ...evaluation.verify import Outcome, summary, verify_folder
+from ...evaluation.verify import EXACT, ROUNDED, Outcome, summary, verify_folder
 from .parser import Parser
 from .talk import out, say
 
@@ -35,15 +35,16 @@ def run(argv: Sequence[str]) -> int:
 
 def _line(outcome: Outcome) -> str:
     word = "ok    " if outcome.passed else "FAILED"
-    errors = ", ".join(f"{name} {error:.1e}" for name, error in outcome.errors.items())
-    limit = f" (tolerance {outcome.tolerance:.0e})" if errors else ""
+    errors = ", ".join(f"{name} {e:.1e} / {outcome.exact[name]:.1e}" for name, e in outcome.errors.items())
+    limit = f" (tolerances {ROUNDED * outcome.tolerance:.0e}, {EXACT * outcome.tolerance:.0e})" if errors else ""
     return f"{word} {outcome.case}: {errors}{limit}{outcome.reason}"
 
 
 def _parser() -> Parser:
     parser = Parser(
         prog="linf verify",
-        description="Run a folder of reference vectors; errors are max|ours - reference| / max|reference| per output.",
+        description="Run a folder of reference vectors; errors are max|ours - reference| / max|reference| per output, "
+        "of ours in float32 and in float64.",
     )
     parser.add_argument("folder", metavar="DIR", help="a folder of .safetensors reference files")
     parser.add_argument("--json", metavar="FILE", help="write cases, passed, failed, errors and reasons to FILE")
