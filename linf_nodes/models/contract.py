@@ -76,7 +76,7 @@ class Network(nn.Module):
     dim: int = 0
     answers: int = 3
     width: int
-    queries: int = 4096
+    queries: int = 1024
     reach: int = 1
     asked: Literal["around", "corner"] = "around"
     over_bilinear: bool = True

@@ -57,8 +57,8 @@ class LINF(WaveNetwork):
         self.patch_size, self.dim = patch_size, 3 * patch_size**2
         self.ensemble, self.amplitude_weighting = ensemble, amplitude_weighting
         self.answers = flow_layers * 2 * self.dim
-        if patch_size > 1:
-            self.queries = 1024  # a pixel-wise flow asks for far fewer numbers per query
+        if patch_size == 1:
+            self.queries = 4096  # a pixel-wise flow asks for far fewer numbers per query
         widths = [(4 if ensemble == "features" else 1) * hidden_dim, *[hidden_dim] * num_layer]
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
