@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 RUN = """
 import json, sys, time
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
-from linf_nodes.workflow.stack_file import open_stack
-from linf_nodes.workflow.volume import Settings, Volume
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.stack_file import open_stack
+from linf_nodes.stacks.volume import Settings, Volume
 
 source, target, model = sys.argv[1:]
 stack = open_stack(source)

@@ -40,10 +40,10 @@ def best(work: Callable[[], Any], repeat: int) -> float:
 def main() -> None:
     import torch
 
-    from linf_nodes.workflow.axes import Axes
-    from linf_nodes.workflow.ome_tiff import write_ome_tiff
-    from linf_nodes.workflow.ome_zarr import write_ome_zarr
-    from linf_nodes.workflow.volume import Settings, Volume
+    from linf_nodes.stacks.axes import Axes
+    from linf_nodes.stacks.ome_tiff import write_ome_tiff
+    from linf_nodes.stacks.ome_zarr import write_ome_zarr
+    from linf_nodes.stacks.volume import Settings, Volume
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="photo")

@@ -12,9 +12,9 @@ from .errors import LinfError as LinfError
 from .pictures import Picture as Picture
 from .pictures import read_picture as read_picture
 from .pictures import write_picture as write_picture
+from .stacks.ome_tiff import write_ome_tiff as write_ome_tiff
+from .stacks.ome_zarr import write_ome_zarr as write_ome_zarr
+from .stacks.stack_file import open_stack as open_stack
+from .stacks.volume import Settings as Settings
+from .stacks.volume import Volume as Volume
 from .version import __version__ as __version__
-from .workflow.ome_tiff import write_ome_tiff as write_ome_tiff
-from .workflow.ome_zarr import write_ome_zarr as write_ome_zarr
-from .workflow.stack_file import open_stack as open_stack
-from .workflow.volume import Settings as Settings
-from .workflow.volume import Volume as Volume

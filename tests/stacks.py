@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linf_nodes.models.checkpoint import Weights, write_weights
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.volume import Settings, Volume
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.volume import Settings, Volume
 
 from . import tiny
 

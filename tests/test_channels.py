@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow.channels import Channel, from_json, from_ome_xml, from_omero
-from linf_nodes.workflow.stack_file import open_stack
+from linf_nodes.stacks.channels import Channel, from_json, from_ome_xml, from_omero
+from linf_nodes.stacks.stack_file import open_stack
 
 from . import tiny
 from .stacks import stack

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from linf_nodes.errors import BadValue, LinfError, OutOfMemory
-from linf_nodes.workflow import patience
-from linf_nodes.workflow.cluster import Cluster
-from linf_nodes.workflow.patience import failure
-from linf_nodes.workflow.versions import check_versions, versions_here
+from linf_nodes.stacks import patience
+from linf_nodes.stacks.cluster import Cluster
+from linf_nodes.stacks.patience import failure
+from linf_nodes.stacks.versions import check_versions, versions_here
 
 from . import tiny
 from .stacks import stack

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import linf_nodes as linf
+from linf_nodes.catalogue.tensors import Levels
 from linf_nodes.errors import BadValue, UnsupportedWeights
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
 from linf_nodes.models.registry import (
@@ -27,8 +28,7 @@ from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import NoLatent
 from linf_nodes.pipeline.render import Amount
 from linf_nodes.pipeline.upscale import upscale
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.tensors import Levels
+from linf_nodes.stacks.axes import Axes
 
 from . import models
 from .models import enlarge, make_network, picture

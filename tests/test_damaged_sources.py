@@ -13,9 +13,9 @@ import tifffile
 
 from linf_nodes.errors import BadPicture, SourceLost
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow import file_stamp
-from linf_nodes.workflow.stack_file import open_stack
-from linf_nodes.workflow.tiff_stack import TiffStack
+from linf_nodes.stacks import file_stamp
+from linf_nodes.stacks.stack_file import open_stack
+from linf_nodes.stacks.tiff_stack import TiffStack
 
 from . import tiny
 from .stacks import Array, stack

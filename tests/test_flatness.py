@@ -15,7 +15,7 @@ from linf_nodes.pipeline.blocks import Plan
 from linf_nodes.pipeline.flatness import FAR, NEAR
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.model import LoadedModel
-from linf_nodes.workflow.volume import Output
+from linf_nodes.stacks.volume import Output
 
 from . import tiny
 from .stacks import stack, volume

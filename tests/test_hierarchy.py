@@ -14,9 +14,9 @@ import pytest
 
 from linf_nodes.errors import BadPicture
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.holder import images_of
-from linf_nodes.workflow.stack_file import open_stack
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.holder import images_of
+from linf_nodes.stacks.stack_file import open_stack
 
 from .stacks import stack
 

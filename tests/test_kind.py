@@ -10,7 +10,7 @@ import tifffile
 
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.pictures.kind import chosen, is_photo
-from linf_nodes.workflow.stack_file import open_stack
+from linf_nodes.stacks.stack_file import open_stack
 
 FAITHFUL = {"model": "microscopy", "latent": "faithful"}
 

@@ -11,9 +11,9 @@ import tifffile
 from linf_nodes.errors import BadValue
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.pipeline.blocks import Block, Span
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.labels import label_volume
-from linf_nodes.workflow.stack_file import open_stack
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.labels import label_volume
+from linf_nodes.stacks.stack_file import open_stack
 
 from . import tiny
 from .stacks import Array, stack

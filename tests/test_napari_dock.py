@@ -56,8 +56,8 @@ def named(viewer: Any, word: str) -> Any:
 
 
 def whole_volume(data: Any, size: tuple[int, int], **settings: Any) -> Any:
-    from linf_nodes.workflow.axes import Axes
-    from linf_nodes.workflow.volume import Settings, Volume
+    from linf_nodes.stacks.axes import Axes
+    from linf_nodes.stacks.volume import Settings, Volume
 
     rgb = data.shape[-1] == 3
     return Volume(data, Axes.of(data.shape, rgb), size, Settings(model="tiny", **settings))

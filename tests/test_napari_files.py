@@ -23,9 +23,9 @@ from linf_nodes.hosts.napari.placement import corners
 from linf_nodes.hosts.napari.reader import get_reader, read_layers
 from linf_nodes.hosts.napari.source import source_of
 from linf_nodes.pipeline.store import STORE
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.labels import label_volume
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.labels import label_volume
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
 
 from .napari_dock import filters, needs_display, open_dock, run, stack
 from .tiny import write_models

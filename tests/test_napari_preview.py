@@ -15,8 +15,8 @@ from linf_nodes.hosts.napari.options import Options
 from linf_nodes.hosts.napari.preview import hold
 from linf_nodes.hosts.napari.view import Rectangle
 from linf_nodes.memory import memory_text
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.volume import Settings, Volume
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.volume import Settings, Volume
 
 from . import tiny
 

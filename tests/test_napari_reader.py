@@ -20,11 +20,11 @@ from npe2.io_utils import read_get_reader
 
 from linf_nodes.hosts.napari.reader import get_reader, read_layers
 from linf_nodes.pipeline.store import STORE
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.coordinates import Coordinates
-from linf_nodes.workflow.ome_tiff import write_ome_tiff
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
-from linf_nodes.workflow.volume import Settings, Volume
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.coordinates import Coordinates
+from linf_nodes.stacks.ome_tiff import write_ome_tiff
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.volume import Settings, Volume
 
 from .tiny import write_models
 

@@ -17,17 +17,17 @@ import tifffile
 
 from linf_nodes.errors import BadPicture, BadShape, BadValue, Cancelled, Unfinished
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow import ome_zarr as driver
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.cluster import Local
-from linf_nodes.workflow.coordinates import Coordinates
-from linf_nodes.workflow.disk import check_space
-from linf_nodes.workflow.ome_tiff import write_ome_tiff
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
-from linf_nodes.workflow.perform import perform
-from linf_nodes.workflow.record import NAME
-from linf_nodes.workflow.stack_file import open_stack
-from linf_nodes.workflow.volume import Output, Settings, Volume
+from linf_nodes.stacks import ome_zarr as driver
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.cluster import Local
+from linf_nodes.stacks.coordinates import Coordinates
+from linf_nodes.stacks.disk import check_space
+from linf_nodes.stacks.ome_tiff import write_ome_tiff
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.perform import perform
+from linf_nodes.stacks.record import NAME
+from linf_nodes.stacks.stack_file import open_stack
+from linf_nodes.stacks.volume import Output, Settings, Volume
 
 from . import tiny
 from .stacks import Array, stack, volume, write_zero
@@ -367,7 +367,7 @@ def test_cancelling_drops_what_waits() -> None:
 
 @needs_cluster
 def test_two_processes_write_the_same_bits(grey: Volume, tmp_path: Path) -> None:
-    from linf_nodes.workflow.cluster import local_cluster
+    from linf_nodes.stacks.cluster import local_cluster
 
     stopped = {"done": 0}
 
@@ -468,7 +468,7 @@ def test_cancelling_a_tiff_leaves_nothing(grey: Volume, tmp_path: Path) -> None:
 
 
 def test_a_large_result_becomes_a_bigtiff(grey: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from linf_nodes.workflow import ome_tiff
+    from linf_nodes.stacks import ome_tiff
 
     monkeypatch.setattr(ome_tiff, "_BIG", 3 * 131 * 97 * 2 - 1)
     write_ome_tiff(grey, tmp_path / "a.tif")

@@ -15,7 +15,7 @@ needs = pytest.mark.skipif(
 def test_strangers_are_refused_and_no_other_port_is_open() -> None:
     from distributed import Client, Security
 
-    from linf_nodes.workflow.cluster import local_cluster
+    from linf_nodes.stacks.cluster import local_cluster
 
     with local_cluster(1, 1) as pool:
         client = pool._client

@@ -14,13 +14,13 @@ import pytest
 
 from linf_nodes.errors import BadValue
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow import block_file, ownership
-from linf_nodes.workflow.job import Job, write_box
-from linf_nodes.workflow.ome_tiff import write_ome_tiff
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
-from linf_nodes.workflow.ownership import Owner, owned, token_in
-from linf_nodes.workflow.process import lives, this_process
-from linf_nodes.workflow.volume import Volume
+from linf_nodes.stacks import block_file, ownership
+from linf_nodes.stacks.job import Job, write_box
+from linf_nodes.stacks.ome_tiff import write_ome_tiff
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.ownership import Owner, owned, token_in
+from linf_nodes.stacks.process import lives, this_process
+from linf_nodes.stacks.volume import Volume
 
 from . import tiny
 from .stacks import stack, volume
@@ -108,9 +108,7 @@ def test_a_run_that_was_taken_over_writes_nothing_more(
     target = tmp_path / "a.ome.zarr"
     jobs: list[Job] = []
     write = write_box
-    monkeypatch.setattr(
-        "linf_nodes.workflow.ome_zarr.write_box", lambda job, task: jobs.append(job) or write(job, task)
-    )
+    monkeypatch.setattr("linf_nodes.stacks.ome_zarr.write_box", lambda job, task: jobs.append(job) or write(job, task))
 
     def take_over(done: int, *_: Any) -> None:
         if done == 1:

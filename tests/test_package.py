@@ -32,13 +32,14 @@ WEIGHTS = sorted(p.name for p in (ROOT / "weights").glob("*.safetensors"))
 needs_weights = pytest.mark.skipif(not WEIGHTS, reason="weights/ holds no model")
 
 # What each room may import beside itself and the floor (`errors`, `atomic`, the package itself).
-CORE = {"models", "pipeline", "catalogue", "workflow", "pictures"}
+CORE = {"models", "pipeline", "catalogue", "workflow", "stacks", "pictures"}
 BELOW = {
     "models": set(),
     "pictures": set(),
     "pipeline": {"models"},
     "catalogue": {"models", "pipeline", "pictures"},
     "workflow": {"models", "pipeline", "catalogue", "pictures"},
+    "stacks": {"models", "pipeline", "catalogue", "pictures"},
     "training": {"models", "pipeline", "pictures"},
     "evaluation": {"models", "pipeline", "pictures"},
     "__main__": {"hosts.cli"},
@@ -113,6 +114,24 @@ def test_arrows_point_down() -> None:
     assert {room_of(path) for path in SOURCES} <= set(BELOW) | FLOOR, "a new room: give it a place in BELOW"
     wrong = offenders({path: rooms_used(path) - allowed[path] for path in SOURCES})
     assert not wrong, "see ARCHITECTURE.md for where a room may reach"
+
+
+def modules_used(path: Path) -> set[Path]:
+    """Files of the package that a file imports, at its top or inside its functions."""
+    package = path.relative_to(PACKAGE).parent.parts
+    found = set()
+    for level, name in imports(path):
+        if level:
+            target = PACKAGE.joinpath(*package[: len(package) + 1 - level], *name)
+            found |= {f for f in (target.with_suffix(".py"), target.parent.with_suffix(".py")) if f.is_file()}
+    return found - {path}
+
+
+def test_no_circle_of_files() -> None:
+    below = {path: modules_used(path) for path in SOURCES}
+    while leaves := {path for path, used in below.items() if not used}:
+        below = {path: used - leaves for path, used in below.items() if path not in leaves}
+    assert not sorted(map(relative, below)), "these import one another, or what does"
 
 
 def test_package_names_itself_only_relatively() -> None:

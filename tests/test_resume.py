@@ -10,10 +10,10 @@ import pytest
 import zarr
 
 from linf_nodes.errors import BadValue, Cancelled, SourceLost
-from linf_nodes.workflow.ome_zarr import write_ome_zarr
-from linf_nodes.workflow.record import NAME, Record
-from linf_nodes.workflow.stack_file import open_stack
-from linf_nodes.workflow.volume import Settings, Volume
+from linf_nodes.stacks.ome_zarr import write_ome_zarr
+from linf_nodes.stacks.record import NAME, Record
+from linf_nodes.stacks.stack_file import open_stack
+from linf_nodes.stacks.volume import Settings, Volume
 
 from . import tiny
 from .stacks import Array, stack

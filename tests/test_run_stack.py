@@ -16,8 +16,8 @@ from PIL import Image
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.workflow import disk
-from linf_nodes.workflow.stack_file import open_stack
+from linf_nodes.stacks import disk
+from linf_nodes.stacks.stack_file import open_stack
 
 from . import tiny
 from .stacks import Array, stack

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 
+from linf_nodes.catalogue.tensors import Levels
 from linf_nodes.errors import BadShape, BadValue, Cancelled
 from linf_nodes.models.checkpoint import write_weights
 from linf_nodes.pipeline.blocks import Block, Span
-from linf_nodes.workflow.axes import Axes
-from linf_nodes.workflow.coordinates import Coordinates, size_for
-from linf_nodes.workflow.levels import as_samples, levels_of
-from linf_nodes.workflow.tensors import Levels
-from linf_nodes.workflow.units import unit_of
-from linf_nodes.workflow.volume import Output, Settings, Volume, estimate
+from linf_nodes.stacks.axes import Axes
+from linf_nodes.stacks.coordinates import Coordinates, size_for
+from linf_nodes.stacks.levels import as_samples, levels_of
+from linf_nodes.stacks.units import unit_of
+from linf_nodes.stacks.volume import Output, Settings, Volume, estimate
 
 from . import tiny
 from .stacks import Array, stack, volume, write_zero

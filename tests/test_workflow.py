@@ -11,10 +11,10 @@ import tifffile
 import torch
 
 from linf_nodes.catalogue import NODES
+from linf_nodes.catalogue.tensors import Levels, image_of, mask_of, picture_of
 from linf_nodes.errors import BadShape, BadWorkflow, Cancelled
 from linf_nodes.pictures import read_picture, read_recipe
 from linf_nodes.workflow import Preset, parse_graph, read_graph, run
-from linf_nodes.workflow.tensors import Levels, image_of, mask_of, picture_of
 
 from .tiny import samples, write_models, write_png
 

@@ -10,8 +10,8 @@ import pytest
 import zarr
 
 from linf_nodes.errors import DamagedPart, SourceLost
-from linf_nodes.workflow import file_stamp
-from linf_nodes.workflow.zarr_source import ZarrSource
+from linf_nodes.stacks import file_stamp
+from linf_nodes.stacks.zarr_source import ZarrSource
 
 
 @pytest.fixture

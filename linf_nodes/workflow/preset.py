@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..catalogue.tensors import Levels, image_of, mask_of, picture_of
 from ..errors import BadWorkflow
 from ..pictures import Picture, read_picture, write_picture
 from ..pipeline.model import LoadedModel
@@ -14,7 +15,6 @@ from .graph import Graph, read_graph
 from .image_nodes import LOAD, PREVIEW, SAVE
 from .runner import Progress, Scheduler, run
 from .step import Step
-from .tensors import Levels, image_of, mask_of, picture_of
 
 Bindings = Mapping[str, str | os.PathLike[str]]
 

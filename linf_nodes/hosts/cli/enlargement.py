@@ -9,6 +9,7 @@ from typing import Any
 from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
+from ...catalogue.tensors import Levels, image_of, picture_of
 from ...errors import BadValue
 from ...pictures import Depth, Header, Picture, check_target, write_picture
 from ...pictures.writing import DTYPES
@@ -16,7 +17,6 @@ from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
 from ...pipeline.model import LoadedModel
 from ...pipeline.size import SizeWish, Target
-from ...workflow.tensors import Levels, image_of, picture_of
 from .aspect import say_aspect
 from .jobs import Job
 from .need import check_need

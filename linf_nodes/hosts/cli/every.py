@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import BadValue, Cancelled, LinfError
-from ...workflow.holder import create_holder, images_of
+from ...stacks.holder import create_holder, images_of
 from .batch import PARTLY
 from .talk import say
 

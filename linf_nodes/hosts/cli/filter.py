@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from ... import __version__
 from ...catalogue import NODES, Node
+from ...catalogue.tensors import Levels, image_of, picture_of
 from ...meant import meant
 from ...pictures import Header, Picture, check_target, write_picture
-from ...workflow.tensors import Levels, image_of, picture_of
 from .aspect import say_aspect
 from .batch import run_jobs
 from .jobs import Job, Jobs

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from ...catalogue import Input, Node
+from ...catalogue.tensors import Levels, image_of
 from ...errors import BadValue
 from ...pictures import read_picture
-from ...workflow.tensors import Levels, image_of
 
 Values = dict[str, Any]
 Inputs = Mapping[str, Input]

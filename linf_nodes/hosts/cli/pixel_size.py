@@ -3,9 +3,9 @@
 import re
 
 from ...errors import BadValue
-from ...workflow.axes import Axes
-from ...workflow.coordinates import Coordinates
-from ...workflow.units import unit_of
+from ...stacks.axes import Axes
+from ...stacks.coordinates import Coordinates
+from ...stacks.units import unit_of
 
 
 def pixel_size(text: str, where: Coordinates, axes: Axes) -> list[float]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from ...catalogue import Node
 from ...errors import BadWorkflow, LinfError
-from ...workflow import Graph, Step, location
+from ...stacks import location
+from ...stacks.stack_file import TIFFS
+from ...workflow import Graph, Step
 from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
-from ...workflow.stack_file import TIFFS
 from .options import default_of, options_of
 from .stack import LOAD as MODEL
 from .stack import NOT_HERE, UPSCALE
@@ -29,7 +30,7 @@ def is_stack(source: str, target: str) -> bool:
         return True
     if path.suffix.lower() not in TIFFS or Path(target).suffix.lower() not in (".tif", ".tiff", ".zarr"):
         return False
-    from ...workflow.tiff_stack import TiffStack
+    from ...stacks.tiff_stack import TiffStack
 
     try:
         found = TiffStack.of(path)

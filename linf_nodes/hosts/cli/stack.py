@@ -15,15 +15,15 @@ from ...pictures.kind import chosen, is_photo
 from ...pipeline.device import resolve_device
 from ...pipeline.grid import Size
 from ...pipeline.size import SizeWish
-from ...workflow.carried import carry_labels
-from ...workflow.cluster import Pool, cluster_at, local_cluster, threads
-from ...workflow.coordinates import size_for
-from ...workflow.labels import label_volume
-from ...workflow.location import is_url, place
-from ...workflow.ome_tiff import write_ome_tiff
-from ...workflow.ome_zarr import write_ome_zarr
-from ...workflow.stack_file import Stack, open_stack
-from ...workflow.volume import Output, Settings, Volume
+from ...stacks.carried import carry_labels
+from ...stacks.cluster import Pool, cluster_at, local_cluster, threads
+from ...stacks.coordinates import size_for
+from ...stacks.labels import label_volume
+from ...stacks.location import is_url, place
+from ...stacks.ome_tiff import write_ome_tiff
+from ...stacks.ome_zarr import write_ome_zarr
+from ...stacks.stack_file import Stack, open_stack
+from ...stacks.volume import Output, Settings, Volume
 from .aspect import say_aspect
 from .every import every_image
 from .options import add_options, read_options

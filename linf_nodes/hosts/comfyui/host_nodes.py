@@ -39,9 +39,9 @@ def save_preset(image: Image, prompt: Prompt, node_id: NodeId, name: str = "my p
 
 
 def _presets() -> list[str]:
-    from . import presets
+    from . import preset_files
 
-    return presets.names()
+    return preset_files.names()
 
 
 def run_preset(

@@ -2,37 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import folder_paths
 import torch
 from torch import Tensor
 
-from ...errors import BadWorkflow
 from ...pipeline.model import LoadedModel
 from ...pipeline.render import Progress
-from ...workflow import Graph, Preset, find_preset, parse_graph, presets, read_graph, run, save_preset, with_values
+from ...workflow import Graph, Preset, parse_graph, presets, read_graph, run, save_preset, with_values
 from . import loader, memory, special
 from .estimate import node_bytes
 from .names import leading_to
-
-
-def folder() -> Path:
-    """Where presets outlive an update of the pack."""
-    return Path(folder_paths.get_user_directory()) / "default" / "linf"
-
-
-def names() -> list[str]:
-    """The bundled presets, then the user's."""
-    return list(presets(folder()))
-
-
-def file_of(name: str) -> Path:
-    """The file of a preset; a path is not a name. Raises `BadWorkflow` when there is none."""
-    if name not in presets(folder()):
-        raise BadWorkflow(f"There is no preset {name!r} (known: {', '.join(names()) or 'none'}): save it first.")
-    return find_preset(name, folder())
+from .preset_files import file_of, folder
 
 
 def save(prompt: Mapping[str, Any], node_id: str, name: str, replace: bool) -> str:

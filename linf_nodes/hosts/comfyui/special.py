@@ -7,7 +7,7 @@ from typing import Any
 from ...catalogue.node import Node
 from ...errors import BadValue, BadWorkflow
 from ...workflow.image_nodes import is_output
-from . import loader, memory, names, paths, precision
+from . import loader, memory, names, paths, precision, preset_files
 
 CACHE, PRESET = "LINFModelCache", "LINFRunPreset"
 PATH = "path"  # an input of this name is a file: written by nodes that are run for their own sake, read by others
@@ -77,18 +77,14 @@ def _is_png(name: str) -> bool:
 
 
 def _has_preset(cls: type[Any], preset: str | None = None) -> bool | str:
-    from . import presets  # late: it needs this module
-
     try:
-        return preset is None or bool(presets.file_of(preset))
+        return preset is None or bool(preset_files.file_of(preset))
     except BadWorkflow as error:
         return str(error)
 
 
 def _preset_version(cls: type[Any], preset: str | None = None, **_: Any) -> Any:
-    from . import presets
-
-    return None if preset is None else names.version(presets.file_of(preset))
+    return None if preset is None else names.version(preset_files.file_of(preset))
 
 
 def _is_choice(node: Node, latent: str | None) -> bool | str:

@@ -8,14 +8,14 @@ import numpy as np
 from .source import Source, meaning
 
 if TYPE_CHECKING:
-    from ...workflow.coordinates import Coordinates
+    from ...stacks.coordinates import Coordinates
 
 _SPARE = ("z", "t", "c")  # names of looped axes that have none, the last ones first
 
 
 def coordinates_of(source: Source) -> "Coordinates":
     """Names, units, pixel sizes and place of the axes of a layer's array, as files have them; see `left_out`."""
-    from ...workflow.coordinates import Coordinates
+    from ...stacks.coordinates import Coordinates
     from .work import axes_of
 
     layer, more = source.layer, int(source.rgb)
@@ -81,7 +81,7 @@ def _sheared(layer: Any) -> Any:
 def _suits(name: str, text: str) -> bool:
     """Whether files know a unit, and for such an axis."""
     from ...errors import BadValue
-    from ...workflow.units import unit_of
+    from ...stacks.units import unit_of
 
     try:
         unit = unit_of(text)

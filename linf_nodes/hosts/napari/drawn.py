@@ -7,8 +7,8 @@ import numpy as np
 
 from ...errors import BadValue
 from ...pipeline.blocks import Block
-from ...workflow.axes import Array, Index
-from ...workflow.volume import Output, Volume
+from ...stacks.axes import Array, Index
+from ...stacks.volume import Output, Volume
 
 
 @dataclass(frozen=True, eq=False)

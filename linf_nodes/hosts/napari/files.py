@@ -112,8 +112,8 @@ def lost_in(requests: list[Request], path: Path | None) -> str:
 
 
 def _write(file: File, progress: Report) -> None:
-    from ...workflow.ome_tiff import write_ome_tiff
-    from ...workflow.ome_zarr import write_ome_zarr
+    from ...stacks.ome_tiff import write_ome_tiff
+    from ...stacks.ome_zarr import write_ome_zarr
 
     request, part = file.request, file.part
     volume, where, channels = volume_of(request, part.draw), coordinates_of(request.source), (request.channel,)
@@ -128,7 +128,7 @@ def _read(file: File) -> tuple[list[Any], dict[str, Any]]:
     import dask.array as da
     import zarr
 
-    from ...workflow.pyramid import file_order
+    from ...stacks.pyramid import file_order
 
     attributes: Any = zarr.open_group(file.path, mode="r").attrs.asdict()
     datasets = attributes["ome"]["multiscales"][0]["datasets"]

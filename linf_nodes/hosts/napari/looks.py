@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ...workflow.channels import Channel
+    from ...stacks.channels import Channel
 
 _NAMED = {
     "FFFFFF": "gray", "FF0000": "red", "00FF00": "green", "0000FF": "blue",
@@ -31,7 +31,7 @@ def options_of(channel: "Channel | None") -> dict[str, Any]:
 
 def channel_of(layer: Any) -> "Channel":
     """What a file is to say of a layer: the colour is that of its brightest samples."""
-    from ...workflow.channels import Channel
+    from ...stacks.channels import Channel
 
     name, visible = str(layer.name), bool(layer.visible)
     if layer.rgb:

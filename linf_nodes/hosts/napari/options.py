@@ -138,7 +138,7 @@ def in_unit(pixel: Pair, given: str, wanted: str) -> Pair:
     BadValue
         When one is a length and the other is not.
     """
-    from ...workflow.units import unit_of
+    from ...stacks.units import unit_of
 
     if given == wanted:
         return pixel

@@ -10,11 +10,11 @@ from .options import Options
 from .view import Index, Rectangle
 
 if TYPE_CHECKING:
+    from ...catalogue.tensors import Levels
     from ...pipeline.blocks import Block
     from ...pipeline.model import LoadedModel
-    from ...workflow.plane import Plane
-    from ...workflow.tensors import Levels
-    from ...workflow.volume import Volume
+    from ...stacks.plane import Plane
+    from ...stacks.volume import Volume
 
 MOST = 1024  # pixels a side that are held: 24 bytes each
 
@@ -55,8 +55,8 @@ def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
     """Compute what is to be held of a rectangle of result pixels: one pass of the network."""
     from ...pipeline.blocks import Block, Span
     from ...pipeline.fields import Gaussian
-    from ...workflow.levels import full_range
-    from ...workflow.plane import Plane
+    from ...stacks.levels import full_range
+    from ...stacks.plane import Plane
 
     model = volume.settings.load()
     plane = Plane(volume, index, model)
@@ -96,6 +96,6 @@ def _seen(patches: "Block", plane: "Plane", whole: bool) -> "Block":
 
 def _samples(levels: "Levels", values: NDArray[Any], volume: "Volume") -> NDArray[Any]:
     """Values in the network's units as samples of the source's type."""
-    from ...workflow.levels import as_samples
+    from ...stacks.levels import as_samples
 
     return as_samples(levels.exactly(values), volume.source_dtype)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...workflow.stack_file import Stack, open_stack
+from ...stacks.stack_file import Stack, open_stack
 from .looks import options_of
 from .stack import LayerData
 

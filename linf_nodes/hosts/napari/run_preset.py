@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import torch
 
 from ... import __version__
+from ...catalogue.tensors import Levels
 from ...errors import BadShape, BadValue
 from ...workflow import Graph, Step, find_preset, parse_graph, presets, read_graph, run, with_values
 from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
-from ...workflow.tensors import Levels
 from .background import start
 from .budget import check_memory
 from .nodes import Progress, part_of

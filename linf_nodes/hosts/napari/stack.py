@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...catalogue.tensors import Levels
 from ...errors import BadShape
-from ...workflow.axes import Array, Axes, Index
-from ...workflow.levels import as_samples, fetched, full_range, levels_of
-from ...workflow.tensors import Levels
+from ...stacks.axes import Array, Axes, Index
+from ...stacks.levels import as_samples, fetched, full_range, levels_of
 from .placement import Place, looks, transform
 from .source import Source, default_axes, source_of
 from .work import axes_of

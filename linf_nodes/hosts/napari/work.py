@@ -15,8 +15,8 @@ from .source import Source, naming
 from .view import Index, Rectangle
 
 if TYPE_CHECKING:
-    from ...workflow.axes import Axes
-    from ...workflow.volume import Volume
+    from ...stacks.axes import Axes
+    from ...stacks.volume import Volume
 
 Array = NDArray[Any]
 Report = Callable[..., None]
@@ -34,7 +34,7 @@ class Result:
 
 def volume_of(request: Request, draw: int = 0) -> "Volume":
     """The request's source as the stack engine sees it."""
-    from ...workflow.volume import Settings, Volume
+    from ...stacks.volume import Settings, Volume
 
     o, s = request.options, request.source
     settings = Settings(**{f.name: getattr(o, f.name) for f in fields(Settings)})
@@ -43,7 +43,7 @@ def volume_of(request: Request, draw: int = 0) -> "Volume":
 
 def axes_of(source: Source) -> "Axes":
     """The axes of a layer's array; each channel along an axis that is labelled so is normalised by itself."""
-    from ...workflow.axes import Axes
+    from ...stacks.axes import Axes
 
     return Axes(len(source.data.shape), source.y, source.x, source.colour, source.channel)
 
@@ -91,7 +91,7 @@ def _check_finite(source: Source) -> None:
 
 def seconds_per_pixel(request: Request) -> float:
     """How long a result pixel takes here: one block is timed."""
-    from ...workflow.volume import estimate
+    from ...stacks.volume import estimate
 
     volume = volume_of(request)
     return estimate(volume).seconds / (request.source.planes * request.size[0] * request.size[1])

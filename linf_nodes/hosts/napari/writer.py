@@ -18,14 +18,14 @@ from .work import axes_of
 
 def write_ome_zarr(path: str, layers: list[LayerData]) -> list[str]:
     """Write every image layer to an OME-Zarr of its own; returns their paths."""
-    from ...workflow.ome_zarr import write_ome_zarr as write
+    from ...stacks.ome_zarr import write_ome_zarr as write
 
     return _written(partial(write, resume=False), path, layers, SUFFIX[Target.ZARR])
 
 
 def write_ome_tiff(path: str, layers: list[LayerData]) -> list[str]:
     """Write every image layer to an OME-TIFF of its own; returns their paths."""
-    from ...workflow.ome_tiff import write_ome_tiff as write
+    from ...stacks.ome_tiff import write_ome_tiff as write
 
     return _written(write, path, layers, SUFFIX[Target.TIFF])
 
@@ -64,7 +64,7 @@ def _source(data: Any, options: dict[str, Any], kind: str) -> Source:
 
 
 def _write(write: Callable[..., Path], source: Source, file: Path) -> None:
-    from ...workflow.plain import PlainVolume
+    from ...stacks.plain import PlainVolume
 
     about = source.layer.metadata.get("linf")
     volume = PlainVolume(source.data, axes_of(source), source.size, about=about if isinstance(about, dict) else {})

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..catalogue.tensors import Levels
 from ..errors import BadValue, DamagedPart
 from .axes import Array, Axes, Index
-from .tensors import Levels
 
 # Percentiles of the volume that become 0 and 1, as for the stacks that models are trained on; and those that must lie
 # within what the network is shown, where bright spots on a dark ground are less than a thousandth of the picture.

@@ -27,7 +27,7 @@ def ask_versions(client: Any, device: str) -> Versions:
             raise BadValue(f"{who} cannot be asked for its versions ({_first_line(answer)}): start it again.")
         if "missing" in answer:
             raise BadValue(f"{who} cannot load linf-nodes ({answer['missing']}): install the same one there.")
-    here = importlib.import_module(f"{_PACKAGE}.workflow.versions").versions_here(device)
+    here = importlib.import_module(f"{_PACKAGE}.stacks.versions").versions_here(device)
     common = {name: value for name, value in here.items() if name != "processor"}
     check_versions(scheduler, {name: common[name] for name in ("linf-nodes", "code")}, "the scheduler")
     processor = next(iter(answers.values()))["processor"]
@@ -44,7 +44,7 @@ def _question(device: str) -> Any:
         import importlib
 
         try:
-            found: dict[str, str] = importlib.import_module(f"{package}.workflow.versions").versions_here(device)
+            found: dict[str, str] = importlib.import_module(f"{package}.stacks.versions").versions_here(device)
         except Exception as error:
             return {"missing": f"{type(error).__name__}: {error}"}
         return found

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..catalogue.tensors import Levels
 from ..errors import BadValue
 from ..pipeline.grid import Size
 from .axes import Array, Axes
 from .plain import PlainVolume
-from .tensors import Levels
 from .volume import Output
 
 

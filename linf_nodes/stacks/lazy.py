@@ -1,27 +1,33 @@
 """A volume as a dask array: nothing is computed before it is asked for."""
 
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import BadValue
-from ..pipeline.blocks import Block, Span
+from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.grid import Size
-from .axes import Array
+from .axes import Array, Axes, Index
+from .description import VolumeDescription
 
 if TYPE_CHECKING:
     import dask.array as da
 
-    from .volume import Volume
+Window = Callable[[Index, Block, str], Array]
 
 
-def lazy_array(volume: "Volume", output: str, chunk: Size | None = None) -> "da.Array":
+def lazy_array(
+    volume: VolumeDescription, window: Window, plan: Plan, output: str, chunk: Size | None = None
+) -> "da.Array":
     """A dask array of the result; one chunk is one block of the lattice.
 
     Parameters
     ----------
+    window
+        Computes a rectangle of output pixels of a plane; it is sent to where chunks are computed.
     chunk
         Height and width of the chunks instead. Whole blocks are computed for every chunk, so a chunk that cuts blocks
         costs time; the pixels are the same.
@@ -29,7 +35,6 @@ def lazy_array(volume: "Volume", output: str, chunk: Size | None = None) -> "da.
     import dask.array as da
 
     if chunk is None:
-        plan = volume.plan
         chunk = plan.step[0] * plan.grid.patch, plan.step[1] * plan.grid.patch
     if min(chunk) < 1:
         raise BadValue(f"The chunk {chunk[0]}x{chunk[1]} is empty: give positive numbers of pixels.")
@@ -37,7 +42,7 @@ def lazy_array(volume: "Volume", output: str, chunk: Size | None = None) -> "da.
     chunks = tuple(_runs(n, sides.get(a, n if a == volume.axes.colour else 1)) for a, n in enumerate(volume.shape))
     dtype = volume.dtype_of(output)
     array: da.Array = da.map_blocks(
-        partial(_compute, volume, output, chunk),
+        partial(_compute, volume.axes, volume.size, window, output, chunk),
         chunks=chunks,
         dtype=dtype,
         meta=np.empty((0,) * len(chunks), dtype),
@@ -50,12 +55,12 @@ def _runs(n: int, step: int) -> tuple[int, ...]:
     return (step,) * (n // step) + ((n % step,) if n % step else ())
 
 
-def _compute(volume: "Volume", output: str, chunk: Size, block_id: tuple[int, ...] | None = None) -> Array:
+def _compute(
+    axes: Axes, size: Size, window: Window, output: str, chunk: Size, block_id: tuple[int, ...] | None = None
+) -> Array:
     at: Any = block_id
-    axes = volume.axes
     spans = [
-        Span(at[a] * side, min((at[a] + 1) * side, n))
-        for a, side, n in zip((axes.y, axes.x), chunk, volume.size, strict=True)
+        Span(at[a] * side, min((at[a] + 1) * side, n)) for a, side, n in zip((axes.y, axes.x), chunk, size, strict=True)
     ]
-    window = volume.window(tuple(at[a] for a in axes.looped), Block(spans[0], spans[1]), output)
-    return np.expand_dims(window, axes.looped)
+    found = window(tuple(at[a] for a in axes.looped), Block(spans[0], spans[1]), output)
+    return np.expand_dims(found, axes.looped)

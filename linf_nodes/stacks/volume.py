@@ -1,27 +1,23 @@
 """A stack of planes and its enlargement: any window of it is computed alone, and always the same."""
 
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from .. import __version__
-from ..errors import BadShape
+from ..catalogue.settings import Output, Settings
 from ..pipeline.blocks import Block, Plan, Span
-from ..pipeline.grid import Grid, Size
-from ..pipeline.model import LoadedModel
-from ..pipeline.size import checked_size
+from ..pipeline.grid import Size
 from .axes import Array, Axes, Index
-from .levels import check_samples, halved, levels_of
+from .description import VolumeDescription
+from .lazy import lazy_array
+from .levels import halved
 from .plane import Plane, side_by_side
-from .settings import Output, Settings
-from .tensors import Levels
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Axes", "Estimate", "Output", "Progress", "Settings", "Volume", "VolumeBlock", "estimate"]
 
 Progress = Callable[[int, int, Any], None]
-
-_SAMPLING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Volume:
+class Volume(VolumeDescription):
     """The enlargement of an array, asked for by window.
 
     Nothing is computed, and no model loaded, before a pixel is asked for. Of the source, what a block sees is read, or
@@ -74,91 +68,6 @@ class Volume:
     BadShape, BadValue
         When the axes do not fit, the samples are no intensities, or the size cannot be.
     """
-
-    source: Any
-    axes: Axes
-    size: Size
-    settings: Settings = field(default_factory=Settings)
-    levels: Levels | tuple[Levels, ...] | None = None
-    threads: int | None = None
-    at_once: int = 1
-
-    def __post_init__(self) -> None:
-        self.axes.checked(self.source.shape)
-        self.check(self.source_dtype)
-        checked_size(self.axes.lr_size(self.source.shape), self.size)
-
-    @staticmethod
-    def check(dtype: np.dtype[Any]) -> None:
-        """Refuse samples that are no intensities."""
-        check_samples(dtype)
-
-    @property
-    def model_hash(self) -> str:
-        """Of the weights that this process finds under the model's name."""
-        return self.settings.load().hash
-
-    @property
-    def source_dtype(self) -> np.dtype[Any]:
-        """In this machine's byte order, whatever the file's."""
-        dtype: np.dtype[Any] = np.dtype(self.source.dtype).newbyteorder("=")
-        return dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the result."""
-        return self.axes.enlarged(self.source.shape, self.size)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of means and samples, as the source's; deviations are float32."""
-        return self.source_dtype
-
-    def dtype_of(self, output: str) -> np.dtype[Any]:
-        return np.dtype(np.float32) if output == Output.DEVIATION else self.source_dtype
-
-    @property
-    def planes(self) -> list[Index]:
-        """Indices of the looped axes, in order."""
-        return list(self.axes.planes(self.source.shape))
-
-    @cached_property
-    def every_levels(self) -> tuple[Levels, ...]:
-        """The normalisation of every channel: given, or sampled once from a few planes."""
-        count = self.axes.channels(self.source.shape)
-        if self.levels is not None:
-            given = self.levels if isinstance(self.levels, tuple) else (self.levels,) * count
-            if len(given) != count:
-                raise BadShape(f"There are {len(given)} levels for {count} channels: give one pair, or one each.")
-            return given
-        with _SAMPLING:
-            return tuple(levels_of(self.source, self.axes, channel) for channel in range(count))
-
-    @property
-    def chosen_levels(self) -> Levels:
-        """The normalisation, of the first channel if there are several."""
-        return self.every_levels[0]
-
-    def levels_at(self, index: Index) -> Levels:
-        """The normalisation of a plane."""
-        return self.every_levels[self.axes.channel_of(index)]
-
-    def settled(self) -> "Volume":
-        """The same volume with levels, threads and precision chosen here: in other processes it gives the same bits."""
-        threads = self.threads or torch.get_num_threads()
-        return replace(self, settings=self.settings.settled(), levels=self.every_levels, threads=threads)
-
-    def of(self, source: Any) -> "Volume":
-        """The same of another array of the same shape."""
-        return replace(self, source=source)
-
-    def draw(self, k: int) -> "Volume":
-        """The same volume with another draw: the seed `k` further on."""
-        return replace(self, settings=replace(self.settings, seed=self.settings.seed + k), levels=self.every_levels)
-
-    def grid(self, model: LoadedModel) -> Grid:
-        """Of every plane."""
-        return Grid(self.axes.lr_size(self.source.shape), self.size, model.patch)
 
     @property
     def plan(self) -> Plan:
@@ -198,10 +107,9 @@ class Volume:
 
     def lazy(self, output: str = Output.SAMPLE, chunk: Size | None = None) -> "da.Array":
         """A dask array that computes only what is asked for, block by block."""
-        from .lazy import lazy_array
-
         # threads are chosen here, for dask's own may have another number of them
-        return lazy_array(replace(self, threads=self.threads or torch.get_num_threads()), Output(output), chunk)
+        settled = replace(self, threads=self.threads or torch.get_num_threads())
+        return lazy_array(settled, settled.window, settled.plan, Output(output), chunk)
 
     def reduced(self, samples: Array, output: str) -> Array:
         """Samples at half the height and width, the last two axes, as coarser levels have them."""

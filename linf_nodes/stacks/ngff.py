@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..atomic import refusal
+from ..catalogue.tensors import Levels
 from ..errors import BadValue
 from .channels import Channel, Channels
 from .coordinates import Coordinates
 from .labels import LabelVolume
 from .pyramid import Level
-from .tensors import Levels
 from .units import unit_of
 from .volume import Output, Volume
 

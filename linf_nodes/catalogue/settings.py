@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ..catalogue import NODES
-from ..catalogue.amount import detail_of
-from ..catalogue.loading import load_model
 from ..pipeline.detail import Detail
 from ..pipeline.device import resolve_device, resolve_dtype
 from ..pipeline.model import LoadedModel
+from . import NODES
+from .amount import detail_of
+from .loading import load_model
 
 
 @dataclass(frozen=True)

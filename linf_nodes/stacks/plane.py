@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..catalogue.amount import amount_of
+from ..catalogue.tensors import Levels
 from ..errors import BadValue, DamagedPart
 from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.cells import interpolate
@@ -22,11 +23,8 @@ from ..pipeline.model import LoadedModel
 from ..pipeline.prior import seen
 from ..pipeline.render import Amount, plan_for, stream
 from .axes import Array, Index
+from .description import VolumeDescription
 from .levels import REACH, as_samples, fetched, full_range
-from .tensors import Levels
-
-if TYPE_CHECKING:
-    from .volume import Volume
 
 SIDE = 1024  # output pixels of a block at most: a chunk of 2 MB in 16 bits
 ALIGN = 8  # patches: so a block can be cut into two, four or eight equal chunks
@@ -72,7 +70,7 @@ class Plane:
         Read the source's plane once and keep it, unless it is very large: for callers that want every block.
     """
 
-    def __init__(self, volume: "Volume", index: Index, model: LoadedModel, hold: bool = False):
+    def __init__(self, volume: VolumeDescription, index: Index, model: LoadedModel, hold: bool = False):
         self.volume, self.index, self.model = volume, index, model
         self.grid = volume.grid(model)
         self.frame = volume.axes.flat(index, volume.source.shape)  # also checks the index
