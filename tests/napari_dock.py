@@ -36,7 +36,7 @@ def stack(z: int = 3, h: int = 40, w: int = 50, dtype: Any = np.uint16) -> Any:
 
 def open_dock(viewer: Any, qtbot: Any, **options: Any) -> Any:
     """The dock in the viewer's window, once it has read the catalogue."""
-    from linf_nodes.hosts.napari.dock import SuperResolution
+    from linf_nodes.hosts.napari.dock.widget import SuperResolution
 
     dock = SuperResolution(viewer)
     viewer.window.add_dock_widget(dock, name="LINF Super-Resolution", area="right")

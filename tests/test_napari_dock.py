@@ -46,7 +46,7 @@ def shown(make_napari_viewer_proxy: Any, plugin_settings: Any, models: Path) -> 
 
 
 def world_corners(layer: Any, shape: tuple[int, ...]) -> Any:
-    from linf_nodes.hosts.napari.placement import corners
+    from linf_nodes.hosts.napari.layers.placement import corners
 
     return np.array(corners(layer, shape))
 
@@ -186,7 +186,7 @@ def test_layers_that_cannot_be_enlarged_are_refused_in_a_sentence(viewer: Any, q
 @pytest.mark.parametrize("shape", [(8,), (0, 8)])
 def test_arrays_without_a_picture_are_refused(shape: tuple[int, ...]) -> None:
     """napari itself refuses some of these; a layer of another plugin may still carry one."""
-    from linf_nodes.hosts.napari.source import _check_pixels
+    from linf_nodes.hosts.napari.layers.source import _check_pixels
 
     with pytest.raises(ValueError, match="has the shape"):
         _check_pixels("line", np.zeros(shape))
@@ -225,7 +225,7 @@ def test_a_result_too_large_for_memory_is_refused_with_both_numbers(viewer: Any,
 
 
 def test_a_long_run_is_asked_about_first(viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from linf_nodes.hosts.napari import session
+    from linf_nodes.hosts.napari.dock import session
 
     monkeypatch.setattr(session, "ASK_ABOVE", 0.0)
     monkeypatch.setattr(session, "MEASURE_ABOVE", 0)
@@ -346,7 +346,7 @@ def test_opening_takes_no_second_and_no_torch() -> None:
         QApplication.processEvents()
         assert "torch" not in sys.modules
         start = time.perf_counter()
-        from linf_nodes.hosts.napari.dock import SuperResolution
+        from linf_nodes.hosts.napari.dock.widget import SuperResolution
         dock = SuperResolution(viewer)
         spent = time.perf_counter() - start
         assert "torch" not in sys.modules, "a thread loads it"

@@ -17,11 +17,11 @@ import zarr
 from napari.layers import Image, Labels
 from npe2 import PluginManager
 
-from linf_nodes.hosts.napari.coordinates import coordinates_of, left_out
-from linf_nodes.hosts.napari.opening import add_file
-from linf_nodes.hosts.napari.placement import corners
-from linf_nodes.hosts.napari.reader import get_reader, read_layers
-from linf_nodes.hosts.napari.source import source_of
+from linf_nodes.hosts.napari.layers.coordinates import coordinates_of, left_out
+from linf_nodes.hosts.napari.layers.opening import add_file
+from linf_nodes.hosts.napari.layers.placement import corners
+from linf_nodes.hosts.napari.layers.reader import get_reader, read_layers
+from linf_nodes.hosts.napari.layers.source import source_of
 from linf_nodes.pipeline.store import STORE
 from linf_nodes.stacks.axes import Axes
 from linf_nodes.stacks.labels import label_volume

@@ -12,11 +12,11 @@ pytest.importorskip("napari", reason="napari is not installed")
 from napari.layers import Image
 
 from linf_nodes.errors import BadValue
-from linf_nodes.hosts.napari.options import Options, Sizing
-from linf_nodes.hosts.napari.placement import Place, corners, linear_matrix, looks, transform
-from linf_nodes.hosts.napari.preset_values import changes_of, needs_source
-from linf_nodes.hosts.napari.source import default_axes, source_of
-from linf_nodes.hosts.napari.view import Rectangle
+from linf_nodes.hosts.napari.dock.preset_values import changes_of, needs_source
+from linf_nodes.hosts.napari.layers.options import Options, Sizing
+from linf_nodes.hosts.napari.layers.placement import Place, corners, linear_matrix, looks, transform
+from linf_nodes.hosts.napari.layers.source import default_axes, source_of
+from linf_nodes.hosts.napari.layers.view import Rectangle
 
 # napari draws such layers without their out-of-slice part and says so whenever one is made
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing is being requested:UserWarning")

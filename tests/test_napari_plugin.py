@@ -23,11 +23,12 @@ from npe2 import PluginManager, PluginManifest
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, LinfError
-from linf_nodes.hosts.napari import commands, samples, widgets
+from linf_nodes.hosts.napari.layers import samples
+from linf_nodes.hosts.napari.layers.placement import corners
 from linf_nodes.hosts.napari.manifest import text
-from linf_nodes.hosts.napari.nodes import Made
-from linf_nodes.hosts.napari.placement import corners
-from linf_nodes.hosts.napari.schema import has_widget
+from linf_nodes.hosts.napari.nodes import commands, widgets
+from linf_nodes.hosts.napari.nodes.on_layers import Made
+from linf_nodes.hosts.napari.nodes.schema import has_widget
 from linf_nodes.hosts.napari.settings import GIGABYTE, Preferences, in_force, preferences
 from linf_nodes.pipeline.store import BUDGET, STORE
 
@@ -408,7 +409,7 @@ def test_what_a_widget_cannot_do_is_said_in_a_sentence(
 
 @needs_display
 def test_a_running_widget_can_be_cancelled(make_napari_viewer_proxy: Any, plugin: PluginManifest, qtbot: Any) -> None:
-    from linf_nodes.hosts.napari import background
+    from linf_nodes.hosts.napari.nodes import background
 
     tiles = 10_000
     viewer = make_napari_viewer_proxy()
@@ -433,7 +434,7 @@ def test_a_running_widget_can_be_cancelled(make_napari_viewer_proxy: Any, plugin
 def test_a_viewer_that_is_closed_while_a_widget_works(
     make_napari_viewer_proxy: Any, plugin: PluginManifest, qtbot: Any
 ) -> None:
-    from linf_nodes.hosts.napari import background
+    from linf_nodes.hosts.napari.nodes import background
 
     viewer = make_napari_viewer_proxy()
     viewer.add_layer(grey())
@@ -501,7 +502,7 @@ def test_nothing_asks_the_network(tmp_path: Path) -> None:
         sys.addaudithook(lambda event, args: asked.append(event) if event.startswith("socket.") else None)
         import numpy as np
         from napari.layers import Image
-        from linf_nodes.hosts.napari import commands
+        from linf_nodes.hosts.napari.nodes import commands
         pixels, options, _ = commands.upscale(Image(np.zeros((20, 24), np.uint8)), model="tiny", scale=2.0)
         assert pixels.shape == (40, 48)
         assert not [event for event in asked if event in ("socket.connect", "socket.getaddrinfo")], asked

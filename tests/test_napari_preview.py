@@ -11,9 +11,9 @@ pytest.importorskip("psutil", reason="psutil comes with napari")
 from linf_nodes import memory
 from linf_nodes.errors import BadValue
 from linf_nodes.hosts.napari.budget import check_disk, check_memory, time_text
-from linf_nodes.hosts.napari.options import Options
-from linf_nodes.hosts.napari.preview import hold
-from linf_nodes.hosts.napari.view import Rectangle
+from linf_nodes.hosts.napari.dock.preview import hold
+from linf_nodes.hosts.napari.layers.options import Options
+from linf_nodes.hosts.napari.layers.view import Rectangle
 from linf_nodes.memory import memory_text
 from linf_nodes.stacks.axes import Axes
 from linf_nodes.stacks.volume import Settings, Volume

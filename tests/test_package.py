@@ -48,6 +48,8 @@ BELOW = {
     "hosts.comfyui": CORE,
     "hosts.napari": CORE,
 }
+# Within napari: the dock and the nodes stand on layers, and not on one another.
+NAPARI = {"dock": {"layers"}, "nodes": {"layers"}, "layers": set()}
 FLOOR = {"", "errors", "atomic", "meant", "memory", "version"}
 HOST_MODULES = {
     "comfy", "comfy_api", "comfy_execution", "folder_paths", "server",
@@ -114,6 +116,16 @@ def test_arrows_point_down() -> None:
     assert {room_of(path) for path in SOURCES} <= set(BELOW) | FLOOR, "a new room: give it a place in BELOW"
     wrong = offenders({path: rooms_used(path) - allowed[path] for path in SOURCES})
     assert not wrong, "see ARCHITECTURE.md for where a room may reach"
+
+
+def test_napari_s_rooms_point_down() -> None:
+    home = PACKAGE / "hosts" / "napari"
+    wrong = {}
+    for here, below in NAPARI.items():
+        for path in (home / here).glob("*.py"):
+            used = {f.parent.name for f in modules_used(path) if f.parent.parent == home}
+            wrong[path] = used - below - {here}
+    assert not offenders(wrong)
 
 
 def modules_used(path: Path) -> set[Path]:

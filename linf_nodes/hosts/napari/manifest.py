@@ -6,10 +6,10 @@ A test compares `plugin_manifest/napari.yaml` with it, so that a new node is one
 from typing import Any
 
 from ...catalogue import NODES, Node
-from .files import SUFFIX
-from .options import Target
-from .samples import TITLES
-from .schema import has_widget, is_filter
+from .layers.options import Target
+from .layers.result_files import SUFFIX
+from .layers.samples import TITLES
+from .nodes.schema import has_widget, is_filter
 from .settings import PLUGIN, page
 
 Entry = dict[str, Any]
@@ -65,14 +65,14 @@ def _id(name: str) -> str:
 
 def _own_commands() -> list[Entry]:
     own = [
-        ("super_resolution", _MAIN, "dock:SuperResolution"),
-        ("run_preset", "Run a preset on layers", "run_preset:run_preset"),
-        ("run_preset_widget", _PRESET, "panels:run_preset"),
-        ("read_result", "Read OME-Zarr", "reader:get_reader"),
-        ("open_result", "Open OME-Zarr or OME-TIFF with LINF...", "opening:open_result"),
-        ("write_ome_zarr", "Save as OME-Zarr", "writer:write_ome_zarr"),
-        ("write_ome_tiff", "Save as OME-TIFF", "writer:write_ome_tiff"),
-        *((key, title, f"samples:{key}") for key, title in TITLES.items()),
+        ("super_resolution", _MAIN, "dock.widget:SuperResolution"),
+        ("run_preset", "Run a preset on layers", "nodes.run_preset:run_preset"),
+        ("run_preset_widget", _PRESET, "nodes.panels:run_preset"),
+        ("read_result", "Read OME-Zarr", "layers.reader:get_reader"),
+        ("open_result", "Open OME-Zarr or OME-TIFF with LINF...", "layers.opening:open_result"),
+        ("write_ome_zarr", "Save as OME-Zarr", "layers.writer:write_ome_zarr"),
+        ("write_ome_tiff", "Save as OME-TIFF", "layers.writer:write_ome_tiff"),
+        *((key, title, f"layers.samples:{key}") for key, title in TITLES.items()),
     ]
     return [{"id": _id(name), "title": title, "python_name": f"{_HERE}.{place}"} for name, title, place in own]
 
@@ -83,14 +83,17 @@ def _command(node: Node) -> Entry:
     return {
         "id": _id(node.name),
         "title": node.title,
-        "python_name": f"{_HERE}.commands:{node.name}",
+        "python_name": f"{_HERE}.nodes.commands:{node.name}",
         "enablement": enabled,
     }
 
 
 def _widget_commands() -> list[Entry]:
     nodes = [n for n in NODES.values() if has_widget(n)]
-    return [{"id": _id(f"{n.name}_widget"), "title": n.title, "python_name": f"{_HERE}.panels:{n.name}"} for n in nodes]
+    return [
+        {"id": _id(f"{n.name}_widget"), "title": n.title, "python_name": f"{_HERE}.nodes.panels:{n.name}"}
+        for n in nodes
+    ]
 
 
 def _own_widgets() -> list[Entry]:

@@ -1,0 +1,1 @@
+"""Layers in and out: sources, results, files, where they lie and how they look."""

@@ -1,0 +1,1 @@
+"""The catalogue's nodes on layers: commands, small widgets, presets."""
