@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from linf_nodes.errors import BadValue, UnsupportedWeights
-from linf_nodes.evaluation.recipe import draw_state_dict
+from linf_nodes.evaluation.drawn_weights import draw_state_dict
 from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
 from linf_nodes.models.registry import (

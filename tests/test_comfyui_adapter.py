@@ -225,7 +225,7 @@ def test_what_ships_starts_no_program_asks_no_network_and_evaluates_no_text() ->
     words = r"\b(subprocess|Popen|os\.system|urllib|requests|aiohttp|http\.client|fetch\(|XMLHttpRequest|eval\(|exec\()"
     shipped = [f for f in shipped_files() if f.suffix in (".py", ".js")]
     assert Path("__init__.py") in shipped
-    assert Path("linf_nodes/hosts/comfyui/pack.py") in shipped
+    assert Path("linf_nodes/hosts/comfyui/extension.py") in shipped
     found = {str(f): re.findall(words, (ROOT / f).read_text("utf-8")) for f in shipped}
     assert not {name: hits for name, hits in found.items() if hits}
 

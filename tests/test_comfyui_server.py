@@ -145,7 +145,7 @@ def test_pack_loads_as_an_installed_wheel(tmp_path: Path, core: Core) -> None:
 
     def shim(packs: Path) -> None:
         (packs / "linf").mkdir()
-        (packs / "linf" / "__init__.py").write_text("from linf_nodes.hosts.comfyui.pack import *\n")
+        (packs / "linf" / "__init__.py").write_text("from linf_nodes.hosts.comfyui.extension import *\n")
 
     with Server(tmp_path / "base", shim, {"PYTHONPATH": str(site)}, core=core) as server:
         assert "IMPORT FAILED" not in server.log

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from linf_nodes.errors import BadShape, UnsupportedWeights
-from linf_nodes.evaluation.recipe import draw_state_dict
+from linf_nodes.evaluation.drawn_weights import draw_state_dict
 from linf_nodes.models.checkpoint import Weights, build
 from linf_nodes.models.rdn import RDN
 from linf_nodes.models.registry import build_network, describe_network

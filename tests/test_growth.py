@@ -14,7 +14,7 @@ from linf_nodes.training.batch import Sampler
 from linf_nodes.training.grid_batch import grid_batch
 from linf_nodes.training.growth import grow
 from linf_nodes.training.loss import mean_picture, texture_terms
-from linf_nodes.training.pack import Pack
+from linf_nodes.training.picture_set import PictureSet
 from linf_nodes.training.recipe import Recipe
 from linf_nodes.training.scales import Scales
 from linf_nodes.training.task import make_task
@@ -57,7 +57,7 @@ def test_every_new_weight_learns() -> None:
     large = net(blocks=4, channels=9)
     grow(large, net())
     pixels = (picture(60, 60)[0] * 255).to(torch.uint8)
-    batch = Sampler(Pack((pixels,), ()), 1, 2, 12, 40, 3, Scales((1.0, 3.0)))
+    batch = Sampler(PictureSet((pixels,), ()), 1, 2, 12, 40, 3, Scales((1.0, 3.0)))
     optimizer = torch.optim.Adam(large.parameters(), 1e-3)
     before = {name: value.detach().clone() for name, value in large.named_parameters()}
     for step in range(3):  # an added block's first convolution waits for its second, which begins at zero

@@ -232,9 +232,9 @@ class HoldingError(RuntimeError):
 
 
 def test_a_job_computes_in_inference_mode_off_the_window_s_thread(qtbot: Any) -> None:
-    from linf_nodes.hosts.napari.worker import Job
+    from linf_nodes.hosts.napari.worker import Worker
 
-    job = Job(lambda _: (torch.is_inference_mode_enabled(), threading.get_ident()))
+    job = Worker(lambda _: (torch.is_inference_mode_enabled(), threading.get_ident()))
     with qtbot.waitSignal(job.ended, timeout=10_000) as ended:
         job.start()
     assert ended.args is not None
@@ -245,9 +245,9 @@ def test_a_job_computes_in_inference_mode_off_the_window_s_thread(qtbot: Any) ->
 
 
 def test_a_job_that_is_cancelled_before_it_begins(qtbot: Any) -> None:
-    from linf_nodes.hosts.napari.worker import Failed, Job
+    from linf_nodes.hosts.napari.worker import Failed, Worker
 
-    job = Job(lambda _: pytest.fail("it began"))
+    job = Worker(lambda _: pytest.fail("it began"))
     job.cancel()
     with qtbot.waitSignal(job.ended, timeout=10_000) as ended:
         job.start()

@@ -16,7 +16,7 @@ from linf_nodes.pictures import Picture, write_picture
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.crops import Resident, generator_of
 from linf_nodes.training.grid_batch import GridSampler
-from linf_nodes.training.pack import Pack, load_pack
+from linf_nodes.training.picture_set import PictureSet, load_picture_set
 from linf_nodes.training.scales import Scales
 
 from .models import picture
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 def pictures_in(folder: Path, min_side: int = 24) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
     """Each file's first picture by its name, and what was skipped."""
-    found = load_pack([folder], min_side, CPU)
+    found = load_picture_set([folder], min_side, CPU)
     names = [f.name for f in sorted(folder.iterdir()) if not any(s.startswith(f.name) for s in found.skipped)]
     return dict(zip(names, found.pictures, strict=True)), found.skipped
 
@@ -79,7 +79,7 @@ def test_pictures_of_16_bits_keep_them(tmp_path: Path) -> None:
 def test_lr_pictures_have_the_depth_of_their_hr_pictures() -> None:
     eight, sixteen = smooth(60, 50), deep(60, 50)
     for pixels, levels in ((eight, 255), (sixteen, 65535)):
-        one = Pack((torch.from_numpy(pixels).permute(2, 0, 1).contiguous(),), ())
+        one = PictureSet((torch.from_numpy(pixels).permute(2, 0, 1).contiguous(),), ())
         lr = GridSampler(one, 1, 2, 24, 3, Scales((2.0, 2.0)))(0).lr
         textures = (Sampler(one, 1, 1, 12, 9, 3, Scales((2.0, 2.0)))(0).lr + 1) / 2
         for seen in (lr, textures):
@@ -90,7 +90,7 @@ def test_lr_pictures_have_the_depth_of_their_hr_pictures() -> None:
 def test_channels_of_a_stack_are_stretched_apart(folder: Path) -> None:
     volume = np.stack([np.stack([deep(channels=1)[..., 0] // n for n in (1, 100)])] * 2)
     tifffile.imwrite(folder / "zcyx.tif", volume, imagej=True, metadata={"axes": "ZCYX"})
-    planes = load_pack([folder], 24, CPU).pictures[2:]
+    planes = load_picture_set([folder], 24, CPU).pictures[2:]
     assert len(planes) == 4
     assert all(int(plane.numpy().max()) == 65535 for plane in planes)
     assert torch.equal(planes[0], planes[1])
@@ -106,7 +106,7 @@ def test_ome_zarr_stacks_are_pictures(folder: Path, version: str) -> None:
     scales = [{"axes": [{"name": n, "type": "space"} for n in "zyx"], "datasets": [{"path": "0"}], "version": version}]
     group.attrs.update({"multiscales": scales} if version == "0.4" else {"ome": {"multiscales": scales}})
     zarr.open_group(str(folder / "b.zarr"), mode="w")
-    found = load_pack([folder], 24, CPU)
+    found = load_picture_set([folder], 24, CPU)
     assert sorted(tuple(p.shape) for p in found.pictures) == [(1, 40, 44)] * 3 + [(3, 60, 50)] * 2
     assert all(int(p.numpy().max()) == 65535 for p in found.pictures if p.dtype == torch.uint16)
     assert [reason.split(":")[0] for reason in found.skipped] == ["b.zarr"]
@@ -116,7 +116,7 @@ def test_ome_zarr_stacks_are_pictures(folder: Path, version: str) -> None:
 def test_zarr_that_is_not_installed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.zarr").mkdir()
     monkeypatch.setitem(sys.modules, "zarr", None)
-    found = load_pack([folder], 24, CPU)
+    found = load_picture_set([folder], 24, CPU)
     assert found.skipped == ("a.zarr: OME-Zarr is read by zarr, which is not installed: pip install linf-nodes[zarr]",)
     assert len(found.pictures) == 2
 
@@ -128,7 +128,7 @@ def test_samples_that_are_no_brightness_are_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "c-nan.tif", np.full((2, 40, 44), np.nan, np.float32))
     tifffile.imwrite(tmp_path / "d-flat.tif", np.full((2, 40, 44), 7, np.uint16))
     tifffile.imwrite(tmp_path / "e-12bit.tif", deep() // 16, photometric="rgb")
-    found = load_pack([tmp_path], 24, CPU)
+    found = load_picture_set([tmp_path], 24, CPU)
     assert len(found.pictures) == 1
     said = ["not all numbers", "not all numbers", "not all numbers", "are all 7", "of 65535.*12 bits"]
     for reason, words in zip(found.skipped, said, strict=True):
@@ -139,5 +139,5 @@ def test_planes_of_a_long_stack_can_be_fewer(tmp_path: Path) -> None:
     volume = np.stack([smooth(40, 44, i)[..., 0] for i in range(9)])
     tifffile.imwrite(tmp_path / "long.tif", volume, photometric="minisblack")
     for most, chosen in ((3, [1, 4, 7]), (2, [2, 6]), (9, [*range(9)]), (20, [*range(9)])):
-        planes = load_pack([tmp_path], 24, CPU, (), most).pictures
+        planes = load_picture_set([tmp_path], 24, CPU, (), most).pictures
         assert [next(i for i, v in enumerate(volume) if np.array_equal(p[0], v)) for p in planes] == chosen

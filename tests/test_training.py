@@ -38,15 +38,14 @@ from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.training import checkpoint, precision
-from linf_nodes.training import pack as packing
+from linf_nodes.training import picture_set as packing
 from linf_nodes.training import run as checkpoint_user
 from linf_nodes.training.batch import Sampler
 from linf_nodes.training.card import licence_family, licences
 from linf_nodes.training.clock import Clock
 from linf_nodes.training.compiling import compile_chains, wanted
 from linf_nodes.training.crops import Crops, Resident, generator_of
-from linf_nodes.training.degrade import enlarge as enlarge_bilinearly
-from linf_nodes.training.degrade import reduce
+from linf_nodes.training.degradation import Degradation, through_jpeg
 from linf_nodes.training.grid_batch import GridSampler, grid_batch
 from linf_nodes.training.log import Log
 from linf_nodes.training.loss import (
@@ -58,16 +57,17 @@ from linf_nodes.training.loss import (
     to_pictures,
     to_rows,
 )
-from linf_nodes.training.pack import Pack, load_pack, picture_files
+from linf_nodes.training.perceptual import PerceptualNetwork, perceptual_distance, read_perceptual
+from linf_nodes.training.picture_set import PictureSet, load_picture_set, picture_files
 from linf_nodes.training.prefetch import Prefetch
 from linf_nodes.training.preview import write_preview
 from linf_nodes.training.recipe import Recipe
+from linf_nodes.training.resampling import enlarge as enlarge_bilinearly
+from linf_nodes.training.resampling import reduce
 from linf_nodes.training.run import Run
 from linf_nodes.training.scales import Scales
 from linf_nodes.training.schedule import learning_rate
 from linf_nodes.training.spectrum import pattern_excess, spectra, texture_deficit
-from linf_nodes.training.trunk import Trunk, perceptual_distance, read_trunk
-from linf_nodes.training.wear import Wear, through_jpeg
 
 from .models import enlarge, make_model, picture
 from .tiny import weights
@@ -143,8 +143,8 @@ def recipe(home: Path, text: str = MODEL, out: str = "run", **changes: Any) -> R
     return Recipe.read(path, **{**small, "out": out, **changes})
 
 
-def pack(home: Path) -> Pack:
-    return load_pack([home / "data"], 24, CPU)
+def pack(home: Path) -> PictureSet:
+    return load_picture_set([home / "data"], 24, CPU)
 
 
 # Loss terms
@@ -211,13 +211,13 @@ def distance_in_numpy(tensors: dict[str, torch.Tensor], a: Array, b: Array) -> f
 def test_the_perceptual_distance_is_that_of_float64() -> None:
     a, b = picture(12, 16, seed=1), 0.3 * picture(12, 16, seed=2)
     wanted = distance_in_numpy(tiny_trunk(), a[0].double().numpy(), b[0].double().numpy())
-    assert float(perceptual_distance(Trunk(tiny_trunk()), a, b)) == pytest.approx(wanted, 1e-5)
+    assert float(perceptual_distance(PerceptualNetwork(tiny_trunk()), a, b)) == pytest.approx(wanted, 1e-5)
     turned = distance_in_numpy(tiny_trunk(), b[0].double().numpy(), a[0].double().numpy())
     assert turned != pytest.approx(wanted, 0.05)  # the second picture is the wanted one
 
 
 def test_the_perceptual_distance_of_dark_pictures_is_finite() -> None:
-    assert bool(perceptual_distance(Trunk(tiny_trunk()), picture(8, 8), torch.zeros(1, 3, 8, 8)).isfinite())
+    assert bool(perceptual_distance(PerceptualNetwork(tiny_trunk()), picture(8, 8), torch.zeros(1, 3, 8, 8)).isfinite())
 
 
 @pytest.mark.parametrize("name", ["vgg16_relu2_2", "vgg19n_relu3_1", "vgg19_cd16x_5SE"])
@@ -229,7 +229,7 @@ def test_trunks_agree_with_the_shared_tool(shared: Path, name: str) -> None:
     feats = tool["Feats"](kinds[name][0])
     x = picture(40, 36)
     assert len(feats(x)) == kinds[name][1]
-    for ours, theirs in zip(read_trunk(shared / "metrics" / f"{name}.safetensors", CPU)(x), feats(x), strict=True):
+    for ours, theirs in zip(read_perceptual(shared / "metrics" / f"{name}.safetensors", CPU)(x), feats(x), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
@@ -250,7 +250,7 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
     model = make_model(prior="unet")
     assert model.prior is not None
     batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
-    trunk = Trunk(tiny_trunk())
+    trunk = PerceptualNetwork(tiny_trunk())
     terms = prior_terms(
         model.network, model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
     )
@@ -264,7 +264,7 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
 def test_balanced_terms_are_relative_to_the_enlarged_lr_picture(home: Path) -> None:
     model, batch = make_model(prior="unet"), GridSampler(pack(home), 1, 1, 48, 3, Scales((2.0, 2.0)))(0)
     assert model.prior is not None
-    trunk = Trunk(tiny_trunk())
+    trunk = PerceptualNetwork(tiny_trunk())
     plain, balanced = (
         prior_terms(
             model.network,
@@ -399,7 +399,9 @@ def test_enlargement_is_torchs_bilinear() -> None:
     torch.testing.assert_close(enlarge_bilinearly(x, (20, 23)), theirs, atol=1e-5, rtol=1e-5)
 
 
-def made_worse(wear: Wear, hr: torch.Tensor, size: int, random: torch.Generator, levels: float = 255) -> torch.Tensor:
+def made_worse(
+    wear: Degradation, hr: torch.Tensor, size: int, random: torch.Generator, levels: float = 255
+) -> torch.Tensor:
     b, n = len(hr), hr.shape[-1]
     return wear.crops(Crops(hr, (n,) * b, torch.full((b, 1, 1, 1), levels)), size, n, random)
 
@@ -407,15 +409,18 @@ def made_worse(wear: Wear, hr: torch.Tensor, size: int, random: torch.Generator,
 def test_wear_is_off_by_default_and_draws_nothing(home: Path) -> None:
     random = torch.Generator().manual_seed(1)
     before, hr = random.get_state(), picture(24, 24, batch=2)
-    assert torch.equal(made_worse(Wear(), hr, 11, random), reduce(hr, (11, 11)))
+    assert torch.equal(made_worse(Degradation(), hr, 11, random), reduce(hr, (11, 11)))
     assert torch.equal(random.get_state(), before)
     asked = recipe(home)
     assert (asked.blur, asked.noise, asked.jpeg) == ((), (), ())
 
 
-@pytest.mark.parametrize("wear", [Wear((0.5, 2.0)), Wear(noise=(1.0, 9.0)), Wear(jpeg=(20, 60)), Wear((1, 1), (5, 5))])
-def test_worn_batches_repeat_and_keep_their_hr_pictures(home: Path, wear: Wear) -> None:
-    plain, worn = (GridSampler(pack(home), 3, 2, 24, 3, Scales((1.0, 4.0)), w) for w in (Wear(), wear))
+@pytest.mark.parametrize(
+    "wear",
+    [Degradation((0.5, 2.0)), Degradation(noise=(1.0, 9.0)), Degradation(jpeg=(20, 60)), Degradation((1, 1), (5, 5))],
+)
+def test_worn_batches_repeat_and_keep_their_hr_pictures(home: Path, wear: Degradation) -> None:
+    plain, worn = (GridSampler(pack(home), 3, 2, 24, 3, Scales((1.0, 4.0)), w) for w in (Degradation(), wear))
     assert torch.equal(worn(1).lr, worn(1).lr)
     assert torch.equal(worn(1).hr, plain(1).hr)
     assert 0 < (worn(1).lr - plain(1).lr).abs().max() < 0.7
@@ -428,12 +433,12 @@ def test_blur_is_gaussian_and_noise_and_quality_are_as_told() -> None:
     point, random = torch.zeros(1, 1, 41, 41), torch.Generator().manual_seed(1)
     point[..., 20, 20] = 1
     at = torch.arange(41.0) - 20
-    spread = made_worse(Wear((2, 2)), point, 41, random, 1e9)
+    spread = made_worse(Degradation((2, 2)), point, 41, random, 1e9)
     assert float((spread.sum(2)[0, 0] * at**2).sum()) == pytest.approx(4.0, 1e-3)
     white = torch.ones(1, 3, 9, 9)
-    torch.testing.assert_close(made_worse(Wear((5, 5)), white, 9, random, 1e9), white)
+    torch.testing.assert_close(made_worse(Degradation((5, 5)), white, 9, random, 1e9), white)
     grey = torch.full((1, 3, 64, 64), 0.5)
-    noisy = made_worse(Wear(noise=(10, 10)), grey, 64, random)
+    noisy = made_worse(Degradation(noise=(10, 10)), grey, 64, random)
     assert float(noisy.std()) * 255 == pytest.approx(10, 0.05)
     x = picture(32, 32)[0].mean(0, keepdim=True).expand(3, -1, -1)  # JPEG halves the colours' resolution
     errors = [float((through_jpeg(x, quality) - x).abs().mean()) for quality in (100, 50, 5)]
@@ -446,7 +451,7 @@ def test_each_crop_is_blurred_and_reduced_as_if_alone(sides: tuple[int, int]) ->
     longest, size = max(sides), 10
     pixels = picture(longest, longest, batch=2)
     crops = Crops(pixels, sides, torch.full((2, 1, 1, 1), 65535.0))
-    found = Wear(blur=(1, 1)).crops(crops, size, 32, torch.Generator().manual_seed(1))
+    found = Degradation(blur=(1, 1)).crops(crops, size, 32, torch.Generator().manual_seed(1))
     for crop, side, ours in zip(pixels.double().numpy(), sides, found, strict=True):
         away = np.subtract.outer(np.arange(side), np.arange(side)) * size / side  # in LR pixels
         gauss = np.exp(-0.5 * away**2)
@@ -992,11 +997,11 @@ def test_a_damaged_checkpoint_is_refused(home: Path) -> None:
 def test_unusable_pictures_are_named_and_counted(home: Path) -> None:
     (home / "data" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     Image.fromarray(smooth(10, 80)).save(home / "data" / "small.png")
-    found = load_pack([home / "data"], 24, CPU)
+    found = load_picture_set([home / "data"], 24, CPU)
     assert len(found.pictures) == 2
     assert [reason.split(":")[0] for reason in found.skipped] == ["broken.png", "small.png"]
     with pytest.raises(BadPicture, match=r"4 files skipped"):
-        load_pack([home / "data"], 100, CPU)
+        load_picture_set([home / "data"], 100, CPU)
 
 
 def test_planes_of_stacks_are_pictures(home: Path) -> None:
@@ -1007,7 +1012,7 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     rgba = np.dstack([smooth(40, 44), np.full((40, 44), 255, np.uint8)])
     kind = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
     tifffile.imwrite(home / "data" / "time.tif", rgba[None].repeat(2, 0), **kind)
-    found = load_pack([home / "data"], 24, CPU)
+    found = load_picture_set([home / "data"], 24, CPU)
     kinds = [(tuple(p.shape), p.dtype) for p in found.pictures]
     assert kinds[2:] == [((1, 40, 44), torch.uint16)] * 4 + [((3, 40, 44), torch.uint8)] * 2
     assert [reason.split(":")[0] for reason in found.skipped] == ["small.tif"]
@@ -1024,9 +1029,9 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
 def test_held_out_pictures_are_not_trained_on(home: Path) -> None:
     asked = recipe(home, hold_out=("1*",))
     assert trained(asked)["pictures"] == 1
-    assert len(load_pack([home / "data"], 24, CPU, ("0.png",)).pictures) == 1
+    assert len(load_picture_set([home / "data"], 24, CPU, ("0.png",)).pictures) == 1
     with pytest.raises(BadValue, match=r"hold_out names 'two\.png'"):
-        load_pack([home / "data"], 24, CPU, ("two.png",))
+        load_picture_set([home / "data"], 24, CPU, ("two.png",))
     with pytest.raises(BadValue, match="hold_out"):
         recipe(home, hold_out=(3,))
 

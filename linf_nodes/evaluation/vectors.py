@@ -14,8 +14,8 @@ from ..models.contract import Network
 from ..models.corners import Corners
 from ..models.registry import build_network, build_prior
 from ..models.spec import Spec
+from .drawn_weights import draw_state_dict
 from .official import official_base, official_corners, official_edges, pad_symmetric
-from .recipe import draw_state_dict
 
 QUERIES = 4096
 

@@ -7,7 +7,7 @@ from typing import IO, Any
 from PIL import Image
 from PIL.ExifTags import GPSTAGS, IFD, TAGS, Base
 
-from .recipe import pack_comment, unpack_comment
+from .provenance import pack_comment, unpack_comment
 
 # UserWarning is what Pillow says of damaged tags, where the user has turned warnings into errors.
 _BROKEN = (

@@ -15,7 +15,7 @@ from .holding import LONGEST_SEGMENT
 from .picture import Picture
 from .png16 import encode_png16, with_chunks
 from .ppm import encode_ppm16
-from .recipe import KEY, recipe_text
+from .provenance import KEY, recipe_text
 from .samples import Samples
 from .texts import Texts, comment_segment, photoshop_block, png_chunks
 

@@ -13,8 +13,8 @@ from ..errors import BadPicture
 from .exif import dump_exif, exif_of, take_odd, take_orientation, take_recipe
 from .formats import format_by_content
 from .picture import FloatArray, Picture
+from .provenance import KEY, parse_recipe
 from .raster import opened, raster_header, read_raster
-from .recipe import KEY, parse_recipe
 from .samples import Decoded, full_range, oriented, to_float, unusual_range
 from .size import Header
 from .tiff_reading import read_tiff, tiff_exif, tiff_header

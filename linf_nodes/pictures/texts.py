@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from .recipe import KEY
+from .provenance import KEY
 
 XMP_KEY = "XML:com.adobe.xmp"  # under which a PNG holds XMP
 COMMENT_KEY = "Comment"

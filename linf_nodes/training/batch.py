@@ -12,10 +12,10 @@ from torch import Tensor
 from ..models.corners import Corners
 from ..pipeline.cells import Cells, cells_of, corner_cells_of, corners_of
 from .crops import Resident, generator_of
-from .degrade import along_both, enlarging, shrinking
-from .pack import Pack
+from .degradation import UNDEGRADED, Degradation
+from .picture_set import PictureSet
+from .resampling import along_both, enlarging, shrinking
 from .scales import Scales
-from .wear import UNWORN, Wear
 
 
 class Batch(NamedTuple):
@@ -36,14 +36,14 @@ class Sampler:
     Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
-    pack: Pack
+    pack: PictureSet
     seed: int
     batch: int
     crop: int
     queries: int
     patch: int
     scales: Scales
-    wear: Wear = UNWORN
+    wear: Degradation = UNDEGRADED
     asked: str = "around"
     over_bilinear: bool = True
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..atomic import atomic_write
-from .pack import held_out, picture_files
+from .picture_set import held_out, picture_files
 from .recipe import Recipe
 
 MANIFEST = "manifest.csv"

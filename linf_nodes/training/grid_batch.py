@@ -11,10 +11,10 @@ from ..models.corners import Corners
 from ..pipeline.cells import corners_of_rectangle
 from ..pipeline.grid import Grid
 from .crops import generator_of
-from .degrade import enlarge
-from .pack import Pack
+from .degradation import UNDEGRADED, Degradation
+from .picture_set import PictureSet
+from .resampling import enlarge
 from .scales import Scales
-from .wear import UNWORN, Wear
 
 
 class GridBatch(NamedTuple):
@@ -37,13 +37,13 @@ class GridSampler:
     Batch k is a pure function of (seed, k), and of `done` where scales follow it: a resumed run repeats nothing.
     """
 
-    pack: Pack
+    pack: PictureSet
     seed: int
     batch: int
     size: int
     patch: int
     scales: Scales
-    wear: Wear = UNWORN
+    wear: Degradation = UNDEGRADED
     crop: int = 0
     asked: str = "around"
 

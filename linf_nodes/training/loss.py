@@ -13,8 +13,8 @@ from ..models.latent_front import LatentPrior
 from ..models.linf import LINF
 from ..pipeline.residual import initial_residual
 from .batch import Batch
-from .degrade import enlarge
 from .grid_batch import GridBatch
+from .resampling import enlarge
 from .spectrum import pattern_excess, spectra, texture_deficit
 
 Terms = dict[str, Tensor]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..atomic import atomic_write
 from .grid_batch import GridBatch, GridSampler
-from .pack import Pack
+from .picture_set import PictureSet
 from .recipe import Recipe
 from .scales import Scales
 from .task import Task
@@ -19,7 +19,7 @@ CROPS = 4
 GAP = 4  # pixels of white between pictures
 
 
-def fixed_crops(recipe: Recipe, task: Task, pack: Pack) -> GridBatch | None:
+def fixed_crops(recipe: Recipe, task: Task, pack: PictureSet) -> GridBatch | None:
     """The same crops at every preview of every run, at the largest scale; None when the pictures are too small."""
     side = min(task.min_side, *(min(p.shape[1:]) for p in pack.pictures))
     size = side // task.patch * task.patch

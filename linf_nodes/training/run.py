@@ -24,7 +24,7 @@ from .interrupt import Interrupt
 from .log import Log
 from .loss import Terms
 from .optimizer import groups, joined
-from .pack import Pack, load_pack
+from .picture_set import PictureSet, load_picture_set
 from .precision import choose_precision, precision_name
 from .prefetch import Prefetch
 from .preview import fixed_crops, write_preview
@@ -134,16 +134,16 @@ class Run:
         save_state(self.path, on_cpu(state))
         self._saved = self.step
 
-    def pack(self) -> Pack:
+    def pack(self) -> PictureSet:
         """The recipe's pictures."""
         r = self.recipe
-        return load_pack(r.folders(), self.task.min_side, self.device, r.hold_out, r.planes)
+        return load_picture_set(r.folders(), self.task.min_side, self.device, r.hold_out, r.planes)
 
     def finished(self, stop: int | None = None) -> bool:
         """Whether the recipe's steps or minutes are through, or step `stop` is reached."""
         return self.clock.done(self.step) >= 1 or (stop is not None and self.step >= stop)
 
-    def prepare(self, pack: Pack) -> None:
+    def prepare(self, pack: PictureSet) -> None:
         """Where the recipe leaves it open, take the faster precision, or the checkpoint's; `remark` says which."""
         if self.recipe.bfloat16 != "auto":
             return
@@ -157,7 +157,7 @@ class Run:
     def train(
         self,
         progress: Progress | None = None,
-        pack: Pack | None = None,
+        pack: PictureSet | None = None,
         stop: int | None = None,
         pause: float | None = None,
     ) -> None:
@@ -182,7 +182,7 @@ class Run:
                 raise
             raise LinfError(self._lost(error)) from error
 
-    def _loop(self, pack: Pack, finished: Callable[[], bool], progress: Progress | None) -> None:
+    def _loop(self, pack: PictureSet, finished: Callable[[], bool], progress: Progress | None) -> None:
         preview = fixed_crops(self.recipe, self.task, pack) if self.recipe.preview_every else None
         draw, ahead = self.task.sampler(pack), self.device.type != "cpu"
         saved = self.clock.seconds

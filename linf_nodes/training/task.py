@@ -17,16 +17,16 @@ from ..models.registry import build_network, build_prior
 from ..models.spec import Spec
 from .batch import Sampler
 from .crops import generator_of
+from .degradation import Degradation
 from .flat import lowered
 from .grid_batch import GridBatch, GridSampler, hr_side
 from .growth import grow
 from .loss import Distance, Terms, mean_picture, picture_terms, prior_picture, prior_terms, query_terms
-from .pack import Pack
+from .perceptual import perceptual_distance, read_perceptual
+from .picture_set import PictureSet
 from .recipe import Recipe
 from .scales import Scales
 from .spectrum import WINDOW
-from .trunk import perceptual_distance, read_trunk
-from .wear import Wear
 
 Draw = Callable[[int, float], Any]
 
@@ -55,7 +55,7 @@ class Task(Protocol):
     autocast: torch.dtype | None
     """What the encoder and the MLP compute in; None for float32."""
 
-    def sampler(self, pack: Pack) -> Draw:
+    def sampler(self, pack: PictureSet) -> Draw:
         """Draws batch k, when so much of the run is behind it."""
 
     def terms(self, batch: Any, step: int) -> Terms:
@@ -84,7 +84,7 @@ class QueryTask:
     def asked(self) -> str:
         return self.net.asked
 
-    def sampler(self, pack: Pack) -> Draw:
+    def sampler(self, pack: PictureSet) -> Draw:
         r, net = self.recipe, self.net
         sizes = (r.batch, r.crop, r.queries, net.patch_size)
         return Sampler(pack, r.seed, *sizes, _scales(r), _wear(r), net.asked, net.over_bilinear)
@@ -109,7 +109,7 @@ class PictureTask(QueryTask):
         self.distance = _distance(recipe, device)
         self.min_side = _checked_size(recipe, self.linf)
 
-    def sampler(self, pack: Pack) -> Draw:
+    def sampler(self, pack: PictureSet) -> Draw:
         r = self.recipe
         return GridSampler(pack, r.seed, r.batch, r.hr, self.net.patch_size, _scales(r), _wear(r), r.crop)
 
@@ -147,7 +147,7 @@ class PriorTask:
     def asked(self) -> str:
         return self.linf.asked
 
-    def sampler(self, pack: Pack) -> Draw:
+    def sampler(self, pack: PictureSet) -> Draw:
         r = self.recipe
         return GridSampler(pack, r.seed, r.batch, r.hr, self.linf.patch_size, _scales(r), _wear(r), r.crop)
 
@@ -258,8 +258,8 @@ def _scales(recipe: Recipe) -> Scales:
     return Scales((recipe.scales[0], recipe.scales[1]), small, recipe.small_until)
 
 
-def _wear(recipe: Recipe) -> Wear:
-    return Wear(recipe.blur, recipe.noise, recipe.jpeg)
+def _wear(recipe: Recipe) -> Degradation:
+    return Degradation(recipe.blur, recipe.noise, recipe.jpeg)
 
 
 def _autocast(recipe: Recipe) -> torch.dtype | None:
@@ -270,7 +270,7 @@ def _autocast(recipe: Recipe) -> torch.dtype | None:
 def _distance(recipe: Recipe, device: torch.device) -> Distance | None:
     if not recipe.perceptual or recipe.perceptual_weight == 0:
         return None
-    trunks = [read_trunk(path, device) for path in recipe.trunks()]
+    trunks = [read_perceptual(path, device) for path in recipe.trunks()]
     return lambda picture, target: torch.stack([perceptual_distance(t, picture, target) for t in trunks]).sum()
 
 

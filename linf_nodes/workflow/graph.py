@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import BadWorkflow
 from ..meant import meant
+from .graph_node import GraphNode, check_links, name_of, read_step
 from .image_nodes import is_output, node_types
-from .step import Step, check_links, name_of, read_step
 
 _HOW_TO_EXPORT = "in ComfyUI use Workflow > Export (API)"
 
@@ -20,19 +20,19 @@ _HOW_TO_EXPORT = "in ComfyUI use Workflow > Export (API)"
 class Graph:
     """Steps in an order in which they can run; `source` is the JSON object as it was read."""
 
-    steps: Mapping[str, Step]
+    steps: Mapping[str, GraphNode]
     source: Mapping[str, Any]
 
-    def of_type(self, *ids: str) -> list[Step]:
+    def of_type(self, *ids: str) -> list[GraphNode]:
         """Steps of these node types, in the order of the file."""
         return [self.steps[i] for i in self.source if self.steps[i].node.id in ids]
 
     @property
-    def outputs(self) -> list[Step]:
+    def outputs(self) -> list[GraphNode]:
         """Steps that are run for their own sake."""
         return [self.steps[i] for i in self.source if is_output(self.steps[i].node)]
 
-    def needed(self, ids: Iterable[str]) -> list[Step]:
+    def needed(self, ids: Iterable[str]) -> list[GraphNode]:
         """The steps that `ids` need, themselves included, in running order."""
         wanted = set(ids)
         for step in reversed(list(self.steps.values())):
@@ -97,7 +97,7 @@ def _check_types(entries: Mapping[str, Mapping[str, Any]]) -> None:
         )
 
 
-def _order(steps: Mapping[str, Step]) -> list[str]:
+def _order(steps: Mapping[str, GraphNode]) -> list[str]:
     try:
         return list(TopologicalSorter({i: [k.step for k in s.links.values()] for i, s in steps.items()}).static_order())
     except CycleError as error:

@@ -12,9 +12,9 @@ from ..errors import BadWorkflow
 from ..pictures import Picture, read_picture, write_picture
 from ..pipeline.model import LoadedModel
 from .graph import Graph, read_graph
+from .graph_node import GraphNode
 from .image_nodes import LOAD, PREVIEW, SAVE
 from .runner import Progress, Scheduler, run
-from .step import Step
 
 Bindings = Mapping[str, str | os.PathLike[str]]
 
@@ -24,8 +24,8 @@ class Preset:
     """A graph with its ends: where IN goes in, where OUT comes out, and what further files the other ends use."""
 
     graph: Graph
-    entry: Step
-    exit: Step
+    entry: GraphNode
+    exit: GraphNode
     sources: Mapping[str, Path]
     targets: Mapping[str, Path]
 
@@ -88,7 +88,7 @@ class Preset:
             write_picture(picture_of(values[i][0], picture, levels), path, recipe=recipe)
         return picture_of(values[self.exit.id][0], picture, levels), recipe
 
-    def _models(self) -> list[Step]:
+    def _models(self) -> list[GraphNode]:
         steps = self.graph.needed(s.id for s in self.graph.outputs)
         return [s for s in steps if [kind for _, kind in s.node.outputs] == ["LINF_MODEL"]]
 
@@ -106,7 +106,7 @@ class Preset:
         return recipe
 
 
-def _only(steps: list[Step], kind: str, end: str) -> Step:
+def _only(steps: list[GraphNode], kind: str, end: str) -> GraphNode:
     if not steps:
         raise BadWorkflow(f"The workflow has no {kind} node left for {end}: add one.")
     if len(steps) > 1:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..errors import BadWorkflow, Cancelled, LinfError
 from .graph import Graph
+from .graph_node import GraphNode
 from .image_nodes import LOAD
-from .step import Step
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -66,7 +66,7 @@ def run(
 
 
 def _tasks(
-    steps: Iterable[Step], pictures: Mapping[str, tuple[Tensor, Tensor]], tally: "_Tally | None"
+    steps: Iterable[GraphNode], pictures: Mapping[str, tuple[Tensor, Tensor]], tally: "_Tally | None"
 ) -> "dict[str, Delayed]":
     from dask.delayed import delayed
 
@@ -82,7 +82,10 @@ def _tasks(
 
 
 def _perform(
-    step: Step, picture: tuple[Tensor, Tensor] | None, tally: "_Tally | None", inputs: Mapping[str, tuple[Values, int]]
+    step: GraphNode,
+    picture: tuple[Tensor, Tensor] | None,
+    tally: "_Tally | None",
+    inputs: Mapping[str, tuple[Values, int]],
 ) -> Values:
     if picture is not None:
         result: Any = picture
@@ -94,7 +97,7 @@ def _perform(
     return result if len(step.node.outputs) > 1 else (result,)
 
 
-def _call(step: Step, values: Mapping[str, Any], progress: Progress | None) -> Any:
+def _call(step: GraphNode, values: Mapping[str, Any], progress: Progress | None) -> Any:
     try:
         with torch.inference_mode():
             return step.node(values, progress)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...pipeline.grid import Size
-from .talk import say
+from .console import say
 
 MOST = 0.02  # change of width to height that nobody sees
 

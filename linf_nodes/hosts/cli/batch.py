@@ -7,19 +7,19 @@ from pathlib import Path
 from ...errors import BadValue, Cancelled, LinfError
 from ...pictures import Header, Picture, loss_notes, read_header, read_picture
 from ...pipeline.device import is_out_of_memory
-from .jobs import Job, Jobs
-from .talk import out_json, say
+from .console import out_json, say
+from .file_tasks import FileTask, FileTasks
 
-Check = Callable[[Picture, Job], None]
-Forecast = Callable[[Header, Job], None]
-Work = Callable[[Picture, Job], None]
+Check = Callable[[Picture, FileTask], None]
+Forecast = Callable[[Header, FileTask], None]
+Work = Callable[[Picture, FileTask], None]
 
 PARTLY = 1  # exit status where some of several failed
 OUT_OF_MEMORY = "there is not enough memory for it: close other programs, or use a smaller scale"
 
 
 def run_jobs(
-    jobs: Jobs,
+    jobs: FileTasks,
     check: Check,
     work: Work,
     prepare: Callable[[], None] = lambda: None,
@@ -80,7 +80,7 @@ def run_jobs(
     return PARTLY if failed else 0
 
 
-def _read(job: Job) -> Picture:
+def _read(job: FileTask) -> Picture:
     picture = read_picture(job.source)
     if picture.pages > 1:
         say(f"note: '{job.source}' has {picture.pages} pages or frames; only the first is used")
@@ -92,7 +92,7 @@ def _read(job: Job) -> Picture:
     return picture
 
 
-def _make_folder(job: Job, folder: Path | None) -> None:
+def _make_folder(job: FileTask, folder: Path | None) -> None:
     if folder is None:
         return
     for place in {target.parent for target in job.targets if folder in target.parents}:
@@ -102,7 +102,7 @@ def _make_folder(job: Job, folder: Path | None) -> None:
             raise BadValue(f"cannot make the folder '{place}': {error.strerror}; choose another OUT.") from error
 
 
-def _leave_folder(job: Job, folder: Path | None) -> None:
+def _leave_folder(job: FileTask, folder: Path | None) -> None:
     """Take away sub-folders that a failed job left empty."""
     for target in job.targets:
         place = target.parent

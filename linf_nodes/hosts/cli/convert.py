@@ -8,8 +8,8 @@ from pathlib import Path
 from ...errors import BadValue, UnsupportedWeights
 from ...models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
 from ...models.registry import family_of
+from .console import bytes_text, out
 from .parser import Parser
-from .talk import bytes_text, out
 
 
 def run(argv: Sequence[str]) -> int:

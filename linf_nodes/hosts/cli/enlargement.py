@@ -18,11 +18,11 @@ from ...pipeline.grid import Size
 from ...pipeline.model import LoadedModel
 from ...pipeline.size import SizeWish, Target
 from .aspect import say_aspect
-from .jobs import Job
+from .console import say
+from .file_tasks import FileTask
 from .need import check_need
 from .options import Values, default_of, read_options
 from .progress import Bar
-from .talk import say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 
@@ -55,14 +55,14 @@ class Enlargement:
     def _target(self, lr_size: Size) -> Target:
         return SizeWish.of(self.values).target(lr_size)
 
-    def forecast(self, header: Header, job: Job) -> None:
+    def forecast(self, header: Header, job: FileTask) -> None:
         """Refuse a result that memory cannot hold, by the header alone; say so where it takes much of what is free."""
         height, width = self.hr_size((header.height, header.width))
         itemsize = header.itemsize if self.depth is None else DTYPES[self.depth].itemsize
         result = Header(height, width, header.channels, itemsize)
         check_need(job.source, header, result)
 
-    def check(self, picture: Picture, job: Job) -> None:
+    def check(self, picture: Picture, job: FileTask) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
         target = self._target(picture.size)
         say_aspect(job.source, picture.size, target.fitted)  # what is cut is not squeezed

@@ -21,10 +21,10 @@ from ...evaluation.report import markdown
 from ...models.checkpoint import read_weights, weights_hash, write_card
 from ...pipeline.device import resolve_device
 from ...training.recipe import Recipe
+from .console import out
 from .options import Values, add_options, default_of, read_options
 from .parser import Parser
 from .progress import Bar
-from .talk import out
 
 _LOAD, _UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 _OURS = ("temperature", "auto_temperature", "seed", "tile")

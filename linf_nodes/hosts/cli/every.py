@@ -6,7 +6,7 @@ from pathlib import Path
 from ...errors import BadValue, Cancelled, LinfError
 from ...stacks.holder import create_holder, images_of
 from .batch import PARTLY
-from .talk import say
+from .console import say
 
 
 def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str, Path], None]) -> int:

@@ -10,11 +10,11 @@ from ...meant import meant
 from ...pictures import Header, Picture, check_target, write_picture
 from .aspect import say_aspect
 from .batch import run_jobs
-from .jobs import Job, Jobs
+from .console import out
+from .file_tasks import FileTask, FileTasks
 from .need import COPIES, check_need
 from .options import add_folder_options, add_options, option_files, read_options
 from .parser import Parser
-from .talk import out
 
 
 def filters() -> dict[str, Node]:
@@ -31,13 +31,13 @@ def run(argv: Sequence[str]) -> int:
     first = _first(node)
     args = _parser(argv[0], node).parse_intermixed_args(argv[1:])
     values = read_options(args, node)
-    jobs = Jobs.plan(
+    jobs = FileTasks.plan(
         args.paths, more_inputs=option_files(args, node), recursive=args.recursive, skip=args.skip_existing
     )
     plain = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str)}
     recipe = {"program": "linf-nodes", "version": __version__, "command": "filter", "filter": node.id, "values": plain}
 
-    def work(picture: Picture, job: Job) -> None:
+    def work(picture: Picture, job: FileTask) -> None:
         levels = Levels.of(picture)
         result = picture_of(node({**values, first: image_of(picture, levels)}), picture, levels)
         write_picture(result, job.targets[0], recipe=recipe)
@@ -56,11 +56,11 @@ def _first(node: Node) -> str:
     return next(i.name for i in node.inputs if i.kind == "IMAGE")
 
 
-def _forecast(header: Header, job: Job) -> None:
+def _forecast(header: Header, job: FileTask) -> None:
     check_need(job.source, header, header, COPIES)
 
 
-def _check(picture: Picture, job: Job) -> None:
+def _check(picture: Picture, job: FileTask) -> None:
     check_target(picture, job.targets[0], picture.pixels.shape[:2])
 
 

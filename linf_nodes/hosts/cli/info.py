@@ -14,10 +14,10 @@ from ...models.registry import family_of
 from ...pictures import read_header, read_picture, read_recipe
 from ...pipeline.latent_file import FORMAT
 from ...pipeline.store import SUFFIXES, available_models
+from .console import out, out_json
 from .models import calibration_of, licence_of
 from .need import say_need
 from .parser import Parser
-from .talk import out, out_json
 
 
 def run(argv: Sequence[str]) -> int:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from ... import __version__
 from ...errors import Cancelled, LinfError
 from ...meant import meant
+from .console import say
 from .parser import Parser
 from .stopping import Stopped, stoppable
-from .talk import say
 
 COMMANDS = {
     "upscale": "enlarge pictures to any size",

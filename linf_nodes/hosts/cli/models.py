@@ -9,9 +9,9 @@ from ...errors import UnsupportedWeights
 from ...models.checkpoint import read_weights
 from ...models.registry import family_of
 from ...pipeline.store import available_models, bundled_folder, user_folder
+from .console import bytes_text, out, out_json, table
 from .official import PUBLISHED
 from .parser import Parser
-from .talk import bytes_text, out, out_json, table
 
 
 def run(argv: Sequence[str]) -> int:

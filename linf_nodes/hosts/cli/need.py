@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ...memory import check_result, fits, share
 from ...pictures import Header
-from .talk import say
+from .console import say
 
 COPIES = 3  # of a picture in float32, beside itself and the result: what filters hold
 

@@ -7,8 +7,8 @@ from typing import Any
 from ...errors import BadWorkflow
 from ...workflow import presets, read_graph
 from ...workflow.library import about, bundled_presets, user_presets
+from .console import out, out_json, table
 from .parser import Parser
-from .talk import out, out_json, table
 
 
 def run(argv: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from .talk import say
+from .console import say
 
 EVERY = 30.0  # seconds between two lines
 

@@ -17,12 +17,12 @@ from ...pipeline.size import SizeWish
 from ...workflow import Preset, find_preset, parse_graph, read_graph, with_values
 from .aspect import say_aspect
 from .batch import run_jobs
-from .jobs import Job, Jobs
+from .console import out, out_json
+from .file_tasks import FileTask, FileTasks
 from .need import COPIES, check_need
 from .options import add_folder_options
 from .parser import Parser
 from .progress import Bar
-from .talk import out, out_json
 
 UPSCALE = NODES["LINFUpscale"].id
 
@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
             return stack.run([*args.paths, *run_stack.stack_words(graph, args.paths[0]), *["--json"] * args.json])
     preset = Preset.of(graph, dict(args.bind or []))
     others = [path, *preset.sources.values()]
-    jobs = Jobs.plan(
+    jobs = FileTasks.plan(
         args.paths,
         more_inputs=others,
         more_targets=list(preset.targets.values()),
@@ -49,11 +49,11 @@ def run(argv: Sequence[str]) -> int:
         skip=args.skip_existing,
     )
 
-    def check(picture: Picture, job: Job) -> None:
+    def check(picture: Picture, job: FileTask) -> None:
         for target in job.targets:
             check_target(picture, target, picture.pixels.shape[:2])
 
-    def work(picture: Picture, job: Job) -> None:
+    def work(picture: Picture, job: FileTask) -> None:
         start = time.perf_counter()
         with Bar(job.targets[0].name) as bar:
             result = preset.apply(picture, job.targets[0], bar)
@@ -63,7 +63,7 @@ def run(argv: Sequence[str]) -> int:
         record = {"path": str(job.targets[0]), "source": str(job.source), "size": list(size), "seconds": seconds}
         out_json(record) if args.json else out(f"{job.targets[0]}: {size[0]}x{size[1]}, {seconds:.1f} s")
 
-    def forecast(header: Header, job: Job) -> None:
+    def forecast(header: Header, job: FileTask) -> None:
         height, width = _size(preset, (header.height, header.width))
         result = replace(header, height=height, width=width)
         check_need(job.source, header, result, COPIES)

@@ -8,7 +8,7 @@ from ...catalogue import Node
 from ...errors import BadWorkflow, LinfError
 from ...stacks import location
 from ...stacks.stack_file import TIFFS
-from ...workflow import Graph, Step
+from ...workflow import Graph, GraphNode
 from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
 from .options import default_of, options_of
 from .stack import LOAD as MODEL
@@ -57,7 +57,7 @@ def stack_words(graph: Graph, source: str) -> list[str]:
     return [*_words(steps[MODEL.id]), *_size_words(upscale, source), *_words(upscale, _SIZED)]
 
 
-def _size_words(step: Step, source: str) -> list[str]:
+def _size_words(step: GraphNode, source: str) -> list[str]:
     """Size and amount, of which an option holds several inputs."""
     value = _values(step)
     for name in NOT_HERE:
@@ -72,7 +72,7 @@ def _size_words(step: Step, source: str) -> list[str]:
     return [*words, "--scale", f"{value['scale']}" + (f",{value['scale_x']}" if value["scale_x"] else "")]
 
 
-def _words(step: Step, but: tuple[str, ...] = ()) -> list[str]:
+def _words(step: GraphNode, but: tuple[str, ...] = ()) -> list[str]:
     flags = _flags(step.node)
     given = {name: value for name, value in step.values.items() if name not in (*but, *NOT_HERE)}
     return [word for name, value in given.items() for word in (flags[name], str(value))]
@@ -82,7 +82,7 @@ def _flags(node: Node) -> dict[str, str]:
     return {option.names[0]: option.flag for option in options_of(node)}
 
 
-def _values(step: Step) -> Mapping[str, Any]:
+def _values(step: GraphNode) -> Mapping[str, Any]:
     plain = {i.name: i.default for i in step.node.inputs if not i.socket}
     return {**plain, **step.values}
 

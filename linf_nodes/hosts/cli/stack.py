@@ -25,12 +25,12 @@ from ...stacks.ome_zarr import write_ome_zarr
 from ...stacks.stack_file import Stack, open_stack
 from ...stacks.volume import Output, Settings, Volume
 from .aspect import say_aspect
+from .console import out, out_json, say
 from .every import every_image
 from .options import add_options, read_options
 from .parser import Parser
 from .pixel_size import pixel_size
 from .progress import Bar
-from .talk import out, out_json, say
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
 # planes are numbered, no crops, no textures; a stack is enlarged as a whole or refused

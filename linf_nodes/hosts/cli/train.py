@@ -14,8 +14,8 @@ from ...pipeline.device import is_out_of_memory, resolve_device
 from ...training.card import training_card, write_page
 from ...training.recipe import Recipe
 from ...training.run import Run
+from .console import bytes_text, out, say
 from .parser import Parser
-from .talk import bytes_text, out, say
 
 SILENCE = 60.0  # seconds between lines where stderr is no terminal
 

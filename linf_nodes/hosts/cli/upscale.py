@@ -8,11 +8,11 @@ from ...pictures import Picture
 from ...pipeline.detail import described
 from ...pipeline.model import LoadedModel
 from .batch import run_jobs
+from .console import out, out_json
 from .enlargement import LOAD, UPSCALE, Enlargement
-from .jobs import Job, Jobs
+from .file_tasks import FileTask, FileTasks
 from .options import add_folder_options, add_options, option_files, read_options
 from .parser import Parser
-from .talk import out, out_json
 
 
 def run(argv: Sequence[str]) -> int:
@@ -22,14 +22,14 @@ def run(argv: Sequence[str]) -> int:
     endings = [f"-s{seed}" for seed in task.seeds] if args.samples else [""]
     suffix = ".tif" if args.depth == "float32" else ""
     more = option_files(args, UPSCALE)
-    jobs = Jobs.plan(args.paths, endings, suffix, more, recursive=args.recursive, skip=args.skip_existing)
+    jobs = FileTasks.plan(args.paths, endings, suffix, more, recursive=args.recursive, skip=args.skip_existing)
     loaded: list[LoadedModel] = []
 
     def prepare() -> None:
         loaded.append(LOAD(read_options(args, LOAD)))
         task.check_model(loaded[0])
 
-    def work(picture: Picture, job: Job) -> None:
+    def work(picture: Picture, job: FileTask) -> None:
         for seed, target in zip(task.seeds, job.targets, strict=True):
             record = task.enlarge(loaded[0], picture, job.source, target, seed)
             out_json(record) if args.json else out(_sentence(record))

@@ -7,8 +7,8 @@ from pathlib import Path
 from ...atomic import atomic_write
 from ...errors import BadValue
 from ...evaluation.verify import EXACT, ROUNDED, Outcome, summary, verify_folder
+from .console import out, say
 from .parser import Parser
-from .talk import out, say
 
 
 def run(argv: Sequence[str]) -> int:

@@ -15,10 +15,10 @@ from ...errors import Cancelled, LinfError, OutOfMemory
 from ...pipeline.device import is_out_of_memory
 from ...pipeline.features import Features
 from ...pipeline.model import LoadedModel
-from . import idle, memory, precision, special
+from . import idle, memory, node_files, precision
 from .estimate import node_bytes
 from .images import image_in, image_out, mask_in, unshared
-from .notice import say
+from .message import say
 from .progress import Reporter
 from .schema import HIDDEN, make_schema
 
@@ -36,9 +36,9 @@ def make_node(node: Node) -> type[Any]:
             return io.NodeOutput(*graph["result"], expand=graph["expand"])
         hidden = {i.name: getattr(cls.hidden, i.kind.lower(), None) for i in node.inputs if i.kind in HIDDEN}
         results = run_node(node, values | hidden)
-        return io.NodeOutput(*results, ui=special.ui_of(node, results))
+        return io.NodeOutput(*results, ui=node_files.ui_of(node, results))
 
-    methods = {"define_schema": define_schema, "execute": execute} | special.methods_of(node)
+    methods = {"define_schema": define_schema, "execute": execute} | node_files.methods_of(node)
     return type(node.id, (io.ComfyNode,), {name: classmethod(method) for name, method in methods.items()})
 
 
@@ -61,12 +61,12 @@ def run_node(node: Node, values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _run(node: Node, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    given = _with_tile(node, special.prepared(node, {**values, **_tensors_in(node, values)}))
+    given = _with_tile(node, node_files.prepared(node, {**values, **_tensors_in(node, values)}))
     results = _results(node, given)
     if precision.is_half(model_in(given)) and precision.overflowed(results):
         say(f"{node.title} overflowed in half precision and runs again in float32; choose that precision.")
         results = _results(node, precision.in_float32(given))
-    results = special.finished(node, given, results)
+    results = node_files.finished(node, given, results)
     return tuple(_out(value, values.values()) for value in results)
 
 

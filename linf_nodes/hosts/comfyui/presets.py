@@ -10,7 +10,7 @@ from torch import Tensor
 from ...pipeline.model import LoadedModel
 from ...pipeline.render import Progress
 from ...workflow import Graph, Preset, parse_graph, presets, read_graph, run, save_preset, with_values
-from . import loader, memory, special
+from . import loader, memory, node_files
 from .estimate import node_bytes
 from .names import leading_to
 from .preset_files import file_of, folder
@@ -42,7 +42,7 @@ def _at_home(graph: Graph) -> Graph:
     """The graph with the names in it made into files and devices, as the nodes themselves would."""
     changes: dict[str, Any] = {}
     for step in graph.steps.values():
-        given = special.prepared(step.node, step.values)
+        given = node_files.prepared(step.node, step.values)
         changes |= {f"{step.id}.{name}": v for name, v in given.items() if v != step.values.get(name)}
     return parse_graph(with_values(graph.source, changes))
 

@@ -19,7 +19,7 @@ from ...errors import Cancelled, LinfError
 _LOG = logging.getLogger(__name__)
 _EVERY = 0.05  # seconds between two reports: more would only keep the window busy
 
-Work = Callable[["Job"], Any]
+Work = Callable[["Worker"], Any]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Failed:
     by_user: bool = False
 
 
-class Job(QObject):
+class Worker(QObject):
     """One piece of work in one thread; it is cancelled when its owner goes.
 
     Its signals arrive in the thread that made it, the window's.
@@ -94,10 +94,10 @@ class Job(QObject):
         _RUNNING.discard(self)
 
 
-_RUNNING: set[Job] = set()  # else the last reference could go in the other thread, and Qt's object with it
+_RUNNING: set[Worker] = set()  # else the last reference could go in the other thread, and Qt's object with it
 
 
-def _outcome(work: Work, job: Job) -> Any:
+def _outcome(work: Work, job: Worker) -> Any:
     import torch
 
     try:

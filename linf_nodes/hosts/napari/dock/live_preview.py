@@ -18,7 +18,7 @@ from ..layers.placement import Place, looks, transform
 from ..layers.request import Request, request_of, start_of
 from ..layers.results import selection_kept
 from ..layers.source import Source
-from ..worker import Failed, Job
+from ..worker import Failed, Worker
 from .preview import MOST, Held, hold
 
 NAME = "LINF preview"
@@ -53,7 +53,7 @@ class Live(QObject):
         self._key: Any = None
         self._layer: Any = None
         self._watched: Any = None
-        self._job: Job | None = None
+        self._job: Worker | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
@@ -99,7 +99,7 @@ class Live(QObject):
             return
         self._stop()
         view, index = request.view, request.index
-        self._job = job = Job(lambda _: hold(volume_of(request), index, view), self)
+        self._job = job = Worker(lambda _: hold(volume_of(request), index, view), self)
         job.ended.connect(lambda value: self._arrived(job, value, request, key))
         job.start()
 
@@ -113,7 +113,7 @@ class Live(QObject):
         place = Place.of(source.ndim, (source.y, source.x), request.ratio, start_of(source, request.index, view))
         return replace(request, view=view, placed=transform(source.layer, place))
 
-    def _arrived(self, job: Job, value: Any, request: Request, key: Any) -> None:
+    def _arrived(self, job: Worker, value: Any, request: Request, key: Any) -> None:
         if not isalive(self) or job is not self._job:
             return
         self._job = None

@@ -18,7 +18,7 @@ from ..layers.computation import Result, enlarge, lazy, seconds_per_pixel
 from ..layers.options import Target
 from ..layers.request import Request, check_requests
 from ..layers.result_files import check_files, in_the_way, listed, lost_in, opened, said_of, written
-from ..worker import Failed, Job
+from ..worker import Failed, Worker
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Session(QObject):
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._job: Job | None = None
+        self._job: Worker | None = None
         self._asked: Callable[[], None] | None = None
         self._pace: dict[tuple[str, ...], float] = {}
         self._began = 0.0
@@ -122,8 +122,8 @@ class Session(QObject):
         self.said.emit("Working...", False)
         self._work(lambda job: _perform(requests, path, job), lambda count: self._done(requests, path, count))
 
-    def _work(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
-        job = Job(work, self)
+    def _work(self, work: Callable[[Worker], Any], then: Callable[[Any], None]) -> None:
+        job = Worker(work, self)
         job.advanced.connect(self.advanced)
         job.made.connect(self._show)
         job.said.connect(lambda text: self.said.emit(text, True))
@@ -171,7 +171,7 @@ class Session(QObject):
         return self._pace.get(_kind(requests[0])) if requests else None
 
 
-def _perform(requests: list[Request], path: Path | None, job: Job) -> int:
+def _perform(requests: list[Request], path: Path | None, job: Worker) -> int:
     """The work itself, in its thread; returns how many results there are."""
     if path is not None:
         return written(requests, path, job.report)

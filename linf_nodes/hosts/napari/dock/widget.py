@@ -28,7 +28,7 @@ from ..layers.source import Source, naming, source_of
 from ..layers.view import camera_of
 from ..settings import in_force, preferences
 from ..steady_fields import calm, name_field
-from ..worker import Failed, Job
+from ..worker import Failed, Worker
 from .choices import Facts, calibration_text, facts
 from .compute_section import ComputeBox
 from .live_preview import Live
@@ -212,7 +212,7 @@ class SuperResolution(QWidget):
 
     def _learn(self) -> None:
         """Fetch help and choices in a thread: torch takes seconds to load."""
-        self._learning = Job(lambda _: facts(), self)
+        self._learning = Worker(lambda _: facts(), self)
         self._learning.ended.connect(self._learned)
         self._learning.start()
 
@@ -234,7 +234,7 @@ class SuperResolution(QWidget):
             self.result.say_calibration("")
             return
         o = self.options().of_kind(self.model.photos[0])
-        self._reading = Job(lambda _: calibration_text(o.model, o.prior, o.device, o.precision), self)
+        self._reading = Worker(lambda _: calibration_text(o.model, o.prior, o.device, o.precision), self)
         self._reading.ended.connect(self._calibrated)
         self._reading.start()
 

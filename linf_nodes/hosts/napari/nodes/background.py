@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..worker import Failed, Job
+from ..worker import Failed, Worker
 from .on_layers import Progress
 
-_RUNNING: set[Job] = set()  # Qt would forget a job that nobody holds
+_RUNNING: set[Worker] = set()  # Qt would forget a job that nobody holds
 
 
-def start(viewer: Any, title: str, work: Callable[[Progress], list[Any]]) -> Job:
+def start(viewer: Any, title: str, work: Callable[[Progress], list[Any]]) -> Worker:
     """Run `work(progress)` in a thread and add the layer data that it returns to the viewer; texts are shown.
 
     What goes wrong is said in one sentence, as a notification.
     """
     from napari.utils import cancelable_progress
 
-    job = Job(lambda job: work(job.report))
+    job = Worker(lambda job: work(job.report))
     bar = cancelable_progress(total=0, desc=title, cancel_callback=job.cancel)
     job.advanced.connect(lambda done, total: _advance(bar, done, total))
     job.ended.connect(lambda value: _finish(job, bar, viewer, value))
@@ -36,7 +36,7 @@ def _advance(bar: Any, done: int, total: int) -> None:
     bar.update(done - bar.n)
 
 
-def _finish(job: Job, bar: Any, viewer: Any, value: Any) -> None:
+def _finish(job: Worker, bar: Any, viewer: Any, value: Any) -> None:
     from napari.utils.notifications import show_error, show_info
 
     bar.close()

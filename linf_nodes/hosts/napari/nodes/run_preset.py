@@ -9,7 +9,7 @@ import torch
 from .... import __version__
 from ....catalogue.tensors import Levels
 from ....errors import BadShape, BadValue
-from ....workflow import Graph, Step, find_preset, parse_graph, presets, read_graph, run, with_values
+from ....workflow import Graph, GraphNode, find_preset, parse_graph, presets, read_graph, run, with_values
 from ....workflow.image_nodes import LOAD, PREVIEW, SAVE
 from ..budget import check_memory
 from ..layers.options import Options, Sizing, in_unit
@@ -142,7 +142,7 @@ def _frame(graph: Graph, p: int) -> Graph:
     return parse_graph(with_values(graph.source, changes)) if changes else graph
 
 
-def _keep(rooms: dict[str, Any], stack: Stack, step: Step, p: int, value: torch.Tensor) -> None:
+def _keep(rooms: dict[str, Any], stack: Stack, step: GraphNode, p: int, value: torch.Tensor) -> None:
     if len(value) != 1:
         raise BadShape(f"The {step} gave {len(value)} pictures for one plane: let the workflow give one.")
     samples = stack.restored(value[0], p)
@@ -152,5 +152,5 @@ def _keep(rooms: dict[str, Any], stack: Stack, step: Step, p: int, value: torch.
     stack.put(rooms[step.id], p, samples)
 
 
-def _names(exits: Sequence[Step], title: str) -> Mapping[str, str]:
+def _names(exits: Sequence[GraphNode], title: str) -> Mapping[str, str]:
     return {s.id: title if len(exits) == 1 else f"{title}, {s.title} {s.id}" for s in exits}

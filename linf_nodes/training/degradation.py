@@ -10,13 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from .crops import Crops
-from .degrade import along_both, rounded, shrinking
+from .resampling import along_both, rounded, shrinking
 
 Span = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Wear:
+class Degradation:
     """Makes LR pictures of HR ones. Each span is empty, for none, or the ends of a uniform draw for each picture.
 
     Parameters
@@ -54,7 +54,7 @@ class Wear:
         return torch.stack([through_jpeg(picture, q) for picture, q in zip(lr, qualities, strict=True)])
 
 
-UNWORN = Wear()
+UNDEGRADED = Degradation()
 
 
 def through_jpeg(picture: Tensor, quality: int) -> Tensor:

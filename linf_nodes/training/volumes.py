@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 from torch import Tensor
 
 from ..errors import BadPicture
-from .zarr_stack import is_zarr, read_zarr
+from .zarr_volumes import is_zarr, read_zarr
 
 Samples = NDArray[Any]
 

@@ -19,7 +19,7 @@ class Link:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class GraphNode:
     """One node of a graph: its constants, checked, and its links."""
 
     id: str
@@ -43,10 +43,10 @@ def name_of(i: str, entry: Mapping[str, Any]) -> str:
     return f"'{i}', {_title(entry)}" if _title(entry) else f"'{i}'"
 
 
-def read_step(i: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> Step:
+def read_step(i: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> GraphNode:
     """One entry of a graph whose node types are known; raises `BadWorkflow` for what its node does not take."""
     node = node_types()[entry["class_type"]]
-    step = Step(i, _title(entry) or node.title, node, values := {}, links := {})
+    step = GraphNode(i, _title(entry) or node.title, node, values := {}, links := {})
     known = {k.name: k for k in node.inputs}
     given = entry.get("inputs", {})
     for name, value in given.items():
@@ -63,7 +63,7 @@ def read_step(i: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> S
     return step
 
 
-def _link(step: Step, name: str, value: list[Any], entries: Mapping[str, Any]) -> Link:
+def _link(step: GraphNode, name: str, value: list[Any], entries: Mapping[str, Any]) -> Link:
     if len(value) != 2 or not isinstance(value[1], int) or isinstance(value[1], bool):
         raise BadWorkflow(f"The input '{name}' of the {step} is {value!r:.80}: a link is [node id, output number].")
     source = str(value[0])
@@ -72,7 +72,7 @@ def _link(step: Step, name: str, value: list[Any], entries: Mapping[str, Any]) -
     return Link(source, value[1])
 
 
-def _constant(step: Step, k: Input, value: Any) -> Any:
+def _constant(step: GraphNode, k: Input, value: Any) -> Any:
     if k.socket:
         raise BadWorkflow(f"The input '{k.name}' of the {step} is {value!r:.80}: connect it to an output of {k.kind}.")
     try:
@@ -81,7 +81,7 @@ def _constant(step: Step, k: Input, value: Any) -> Any:
         raise BadWorkflow(f"In the {step}, {error}") from error
 
 
-def check_links(step: Step, steps: Mapping[str, Step]) -> None:
+def check_links(step: GraphNode, steps: Mapping[str, GraphNode]) -> None:
     """Refuse links to outputs that are not there or of another kind."""
     kinds = {k.name: k.kind for k in step.node.inputs}
     for name, link in step.links.items():

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from ..errors import BadPicture, BadValue
 from .crops import Resident, joined
-from .stack import is_deep, read_planes
-from .zarr_stack import is_zarr
+from .volumes import is_deep, read_planes
+from .zarr_volumes import is_zarr
 
 SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 @dataclass(frozen=True)
-class Pack:
+class PictureSet:
     """Pictures `[3 or 1, h, w]` uint8 or uint16, and the files that could not be used with the reason."""
 
     pictures: tuple[Tensor, ...]
@@ -64,9 +64,9 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(here, name) for name in (*stacks, *files) if Path(name).suffix.lower() in SUFFIXES | {".zarr"})
 
 
-def load_pack(
+def load_picture_set(
     folders: Sequence[Path], min_side: int, device: torch.device, hold_out: Sequence[str] = (), most: int = 0
-) -> Pack:
+) -> PictureSet:
     """Read every picture below `folders` whose sides are at least `min_side` pixels.
 
     Parameters
@@ -102,7 +102,7 @@ def load_pack(
             f"No picture of at least {min_side}x{min_side} pixels was found in {names} "
             f"({len(skipped)} files skipped): add pictures or lower the crop size."
         )
-    return Pack(joined(pictures, device), tuple(skipped))
+    return PictureSet(joined(pictures, device), tuple(skipped))
 
 
 def _spread(planes: list[Tensor], most: int) -> list[Tensor]:

@@ -24,7 +24,7 @@ _VGG19 = (
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Trunk(nn.Module):
+class PerceptualNetwork(nn.Module):
     """Frozen features of pictures `[b, 3, h, w]` in [0, 1]: VGG16 to relu2_2, or normalised VGG19 to relu5_1 at most.
 
     The VGG19 may have fewer channels, or end at relu3_1.
@@ -68,7 +68,7 @@ class Trunk(nn.Module):
         return y
 
 
-def read_trunk(path: Path, device: torch.device) -> Trunk:
+def read_perceptual(path: Path, device: torch.device) -> PerceptualNetwork:
     """Read a perceptual network.
 
     Raises
@@ -77,7 +77,7 @@ def read_trunk(path: Path, device: torch.device) -> Trunk:
         When the file cannot be read or holds another network.
     """
     try:
-        trunk = Trunk(load_file(path))
+        trunk = PerceptualNetwork(load_file(path))
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise UnsupportedWeights(
             f"'{path}' is no perceptual network known here ({error}): give VGG16 to relu2_2 (net.0 to net.7) or "
@@ -86,7 +86,7 @@ def read_trunk(path: Path, device: torch.device) -> Trunk:
     return trunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def perceptual_distance(trunk: Trunk, picture: Tensor, target: Tensor) -> Tensor:
+def perceptual_distance(trunk: PerceptualNetwork, picture: Tensor, target: Tensor) -> Tensor:
     """Mean |difference| of the features over their mean, summed over the blocks. Pictures `[b, 3, h, w]` in [0, 1]."""
     with torch.no_grad():
         wanted = trunk(target.contiguous(memory_format=torch.channels_last))

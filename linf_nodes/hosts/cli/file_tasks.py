@@ -12,7 +12,7 @@ from ...pictures import place_pictures, written_suffix
 
 
 @dataclass(frozen=True)
-class Job:
+class FileTask:
     """One picture to read and the files to make of it."""
 
     source: Path
@@ -20,12 +20,12 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Jobs:
+class FileTasks:
     """What a command line names; `folder` is where results go, if that is a folder; `done` are there already."""
 
-    every: tuple[Job, ...]
+    every: tuple[FileTask, ...]
     folder: Path | None
-    done: tuple[Job, ...] = ()
+    done: tuple[FileTask, ...] = ()
 
     @classmethod
     def plan(
@@ -37,8 +37,8 @@ class Jobs:
         more_targets: Sequence[Path] = (),
         recursive: bool = False,
         skip: bool = False,
-    ) -> "Jobs":
-        """Jobs of `IN... OUT`.
+    ) -> "FileTasks":
+        """FileTasks of `IN... OUT`.
 
         OUT is a folder when it is one, ends with a slash, or there are several pictures; a result then has its
         picture's name. `endings` are put before the extension, one for each result; `suffix`, where it is given, takes
@@ -65,7 +65,7 @@ class Jobs:
         for source, place in sources.items():
             name = Path(out) if folder is None else folder / place.with_suffix(suffix or written_suffix(source))
             targets = [name.with_name(f"{name.stem}{e}{name.suffix}") for e in endings]
-            jobs.append(Job(source, (*targets, *more_targets)))
+            jobs.append(FileTask(source, (*targets, *more_targets)))
         _check_targets(jobs, more_inputs)
         for place in (Path(out).parent if folder is None or not folder.exists() else folder, *_parents(more_targets)):
             _check_place(place)
@@ -110,7 +110,7 @@ def _parents(paths: Iterable[Path]) -> list[Path]:
     return [path.parent for path in paths]
 
 
-def _check_targets(jobs: Sequence[Job], more_inputs: Iterable[str | Path]) -> None:
+def _check_targets(jobs: Sequence[FileTask], more_inputs: Iterable[str | Path]) -> None:
     inputs = {_identity(path) for path in (*(job.source for job in jobs), *more_inputs)}
     seen: dict[str, Path] = {}
     for job in jobs:
