@@ -20,3 +20,8 @@ def _stated() -> str:
 
 
 __version__ = _stated()
+
+
+def made_by(command: str) -> dict[str, str]:
+    """How every recipe begins: what made a result."""
+    return {"program": _NAME, "version": __version__, "command": command}

@@ -672,7 +672,7 @@ def test_filters(said: Say, capsys: pytest.CaptureFixture[str]) -> None:
 def test_models(capsys: pytest.CaptureFixture[str], models: Path) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"tiny +user folder +LINF +[\d,]+ +[\d.]+ KB +no +uncalibrated +CC0-1\.0", text)
+    assert re.search(r"tiny +user folder +LINF +[\d,]+ +[\d.]+ kB +no +uncalibrated +CC0-1\.0", text)
     assert re.search(r"learned +user folder .* yes ", text)
     assert re.search(r"RRDB-LINF +17,534,747 +JNNNNYao/LINF", text)
     assert main(["models", "--json"]) == 0

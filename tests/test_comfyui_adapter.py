@@ -134,7 +134,7 @@ def test_encoding_tells_its_tiles_and_may_be_stopped() -> None:
 def test_models_on_a_host_s_shelf_have_names_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.write_models(tmp_path)
     shelf = store.Shelf(tmp_path, lambda: {"sub/mine": tmp_path / "tiny.safetensors"})
-    monkeypatch.setattr(store, "SHELVES", [shelf])
+    monkeypatch.setattr(store, "_SHELVES", [shelf])
     assert store.find_weights("sub/mine") == tmp_path / "tiny.safetensors"
     with pytest.raises(UnsupportedWeights, match=re.escape(f"put gone.safetensors into {tmp_path}")):
         store.find_weights("gone")

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from ..memory import memory_text
 from ..pipeline.device import DTYPES, resolve_device, resolve_dtype
 from ..pipeline.store import STORE, available_models
 from .node import node
@@ -46,6 +47,6 @@ def model_cache(release: bool = False) -> str:
         Forget them all first.
     """
     freed = STORE.release() if release else 0
-    lines = [f"{m.name} {m.hash} on {m.device} in {m.dtype}: {m.nbytes / 1e6:.1f} MB" for m in STORE.held()]
-    head = [f"released {freed / 1e6:.1f} MB"] if release else []
+    lines = [f"{m.name} {m.hash} on {m.device} in {m.dtype}: {memory_text(m.nbytes)}" for m in STORE.held()]
+    head = [f"released {memory_text(freed)}"] if release else []
     return "\n".join(head + (lines or ["no model is loaded"]))

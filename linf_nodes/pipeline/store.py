@@ -47,13 +47,23 @@ class Shelf:
     models: Callable[[], Mapping[str, Path]]
 
 
-SHELVES: list[Shelf] = []
+_SHELVES: list[Shelf] = []
+
+
+def use_shelf(shelf: Shelf) -> None:
+    """Look for models there too; a host has one shelf, and the last that it names counts."""
+    _SHELVES[:] = [shelf]
+
+
+def models_folder() -> Path:
+    """Where users put weights in this host."""
+    return _SHELVES[0].folder if _SHELVES else user_folder()
 
 
 def available_models() -> dict[str, Path]:
     """Names and files of the bundled models, the host's shelves and the user's folder; the first of a name wins."""
     found: dict[str, Path] = {}
-    for models in (_in_folder(bundled_folder()), *(s.models() for s in SHELVES), _in_folder(user_folder())):
+    for models in (_in_folder(bundled_folder()), *(s.models() for s in _SHELVES), _in_folder(user_folder())):
         for name, file in models.items():
             found.setdefault(name, file)
     return found
@@ -92,7 +102,7 @@ def find_weights(name: str) -> Path:
         known = ", ".join(models) or "none"
         raise UnsupportedWeights(
             f"There is no model named {name!r} (known: {known}): give one of these, a path, or put {name}.safetensors "
-            f"into {SHELVES[0].folder if SHELVES else user_folder()}.{meant(name, models)}"
+            f"into {models_folder()}.{meant(name, models)}"
         )
     return models[name]
 
@@ -129,6 +139,11 @@ class ModelStore:
         self._models: OrderedDict[_Key, LoadedModel] = OrderedDict()
         self._digests: dict[_File, str] = {}
         self._lock = threading.RLock()
+
+    def configure(self, *, budget: int | None = None, rest: torch.device | None = None) -> None:
+        """What a host wants of it: bytes of weights to keep, and where they lie while nobody computes."""
+        self.budget = self.budget if budget is None else budget
+        self.rest = self.rest if rest is None else rest
 
     def get(self, name: str, prior: str, device: torch.device, dtype: torch.dtype) -> LoadedModel:
         """The model of a name or path; `prior` is `auto` (its own), `none`, or another file's name or path."""

@@ -5,6 +5,13 @@ import shutil
 from pathlib import Path
 
 from ..errors import BadValue
+from ..memory import memory_text
+
+
+def free_at(path: Path) -> int:
+    """Bytes that are free on the disk where a file is to be written."""
+    folder = next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
+    return shutil.disk_usage(folder).free
 
 
 def check_space(path: str | os.PathLike[str], needed: int) -> None:
@@ -18,10 +25,10 @@ def check_space(path: str | os.PathLike[str], needed: int) -> None:
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise BadValue(f"cannot write '{path}': there is no folder '{folder}'; make it first")
-    free = shutil.disk_usage(folder).free
+    free = free_at(folder)
     if needed > free:
         raise BadValue(
-            f"'{path}' may need {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free in '{folder}': free some "
+            f"'{path}' may need {memory_text(needed)}, but {memory_text(free)} are free in '{folder}': free some "
             "space, choose another folder, or a smaller scale; or begin all the same with --ignore-free-space, since "
             "files are compressed."
         )

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..catalogue.tensors import Levels
 from ..errors import BadValue
 from ..pipeline.grid import Size
+from ..version import made_by
 from .axes import Array, Axes
 from .plain import PlainVolume
 from .volume import Output
@@ -45,9 +45,7 @@ class LabelVolume(PlainVolume):
     def recipe(self, output: str = Output.SAMPLE) -> Mapping[str, Any]:
         lr = self.axes.lr_size(self.source.shape)
         return {
-            "program": "linf-nodes",
-            "version": __version__,
-            "command": "stack",
+            **made_by("stack"),
             "method": "nearest neighbour",
             "scale": [hr / low for hr, low in zip(self.size, lr, strict=True)],
             "lr_size": list(lr),

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from .. import __version__
 from ..catalogue.settings import Output, Settings
 from ..pipeline.blocks import Block, Plan, Span
 from ..pipeline.grid import Size
+from ..version import made_by
 from .axes import Array, Axes, Index
 from .description import VolumeDescription
 from .lazy import lazy_array
@@ -123,9 +123,7 @@ class Volume(VolumeDescription):
         drawn = dict(s.detail.record(model, max(plane.grid.scale), s.seed))
         drawn.pop("frame")  # every plane has its own
         return {
-            "program": "linf-nodes",
-            "version": __version__,
-            "command": "stack",
+            **made_by("stack"),
             "model": model.name,
             "model_hash": model.hash,
             "scale": list(plane.grid.scale),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..catalogue.tensors import Levels, image_of, mask_of, picture_of
 from ..errors import BadWorkflow
 from ..pictures import Picture, read_picture, write_picture
 from ..pipeline.model import LoadedModel
+from ..version import made_by
 from .graph import Graph, read_graph
 from .graph_node import GraphNode
 from .image_nodes import LOAD, PREVIEW, SAVE
@@ -94,9 +94,7 @@ class Preset:
 
     def _recipe(self, models: Mapping[str, LoadedModel], levels: Levels) -> dict[str, Any]:
         recipe: dict[str, Any] = {
-            "program": "linf-nodes",
-            "version": __version__,
-            "command": "run",
+            **made_by("run"),
             "preset": dict(self.graph.source),
         }
         if models:

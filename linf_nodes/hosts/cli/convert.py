@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import BadValue, UnsupportedWeights
+from ...memory import memory_text
 from ...models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
 from ...models.registry import family_of
-from .console import bytes_text, out
+from .console import out
 from .parser import Parser
 
 
@@ -32,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     for line in _summary(weights):
         out(line)
     digest = weights_hash(read_weights(target))
-    out(f"wrote {target}: {bytes_text(target.stat().st_size)}, hash {digest}")
+    out(f"wrote {target}: {memory_text(target.stat().st_size)}, hash {digest}")
     return 0
 
 

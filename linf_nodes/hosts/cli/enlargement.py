@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...catalogue import NODES
 from ...catalogue.amount import DRAW, detail_of
 from ...catalogue.tensors import Levels, image_of, picture_of
@@ -17,6 +16,7 @@ from ...pipeline.detail import Detail
 from ...pipeline.grid import Size
 from ...pipeline.model import LoadedModel
 from ...pipeline.size import SizeWish, Target
+from ...version import made_by
 from .aspect import say_aspect
 from .console import say
 from .file_tasks import FileTask
@@ -108,9 +108,7 @@ class Enlargement:
         scale = [o / i for o, i in zip(target.grid, target.lr_size, strict=True)]
         detail = self.detail if target.computed else Detail("faithful")
         return {
-            "program": "linf-nodes",
-            "version": __version__,
-            "command": "upscale",
+            **made_by("upscale"),
             "model": model.name,
             "model_hash": model.hash,
             "scale": scale,

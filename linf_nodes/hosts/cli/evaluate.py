@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...atomic import atomic_write
 from ...catalogue import NODES
 from ...errors import BadValue
@@ -21,6 +20,7 @@ from ...evaluation.report import markdown
 from ...models.checkpoint import read_weights, weights_hash, write_card
 from ...pipeline.device import resolve_device
 from ...training.recipe import Recipe
+from ...version import made_by
 from .console import out
 from .options import Values, add_options, default_of, read_options
 from .parser import Parser
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     with Bar("evaluate") as bar:
         measured = evaluate(model, found, settings, lpips, bar)
     command = shlex.join(["linf", "evaluate", *argv])
-    report = {"program": "linf-nodes", "version": __version__, "command": command, "lpips": args.lpips, **measured}
+    report = {**made_by(command), "lpips": args.lpips, **measured}
     if target is not None:
         with atomic_write(target) as part:
             part.write_text(json.dumps(report, indent=2), "utf-8")

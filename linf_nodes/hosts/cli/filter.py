@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
-from ... import __version__
 from ...catalogue import NODES, Node
 from ...catalogue.tensors import Levels, image_of, picture_of
 from ...meant import meant
 from ...pictures import Header, Picture, check_target, write_picture
+from ...version import made_by
 from .aspect import say_aspect
 from .batch import run_jobs
 from .console import out
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         args.paths, more_inputs=option_files(args, node), recursive=args.recursive, skip=args.skip_existing
     )
     plain = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str)}
-    recipe = {"program": "linf-nodes", "version": __version__, "command": "filter", "filter": node.id, "values": plain}
+    recipe = {**made_by("filter"), "filter": node.id, "values": plain}
 
     def work(picture: Picture, job: FileTask) -> None:
         levels = Levels.of(picture)

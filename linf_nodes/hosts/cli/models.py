@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UnsupportedWeights
+from ...memory import memory_text
 from ...models.checkpoint import read_weights
 from ...models.registry import family_of
 from ...pipeline.store import available_models, bundled_folder, user_folder
-from .console import bytes_text, out, out_json, table
+from .console import out, out_json, table
 from .official import PUBLISHED
 from .parser import Parser
 
@@ -70,7 +71,7 @@ def _at_hand(found: Sequence[dict[str, Any]]) -> str:
             continue
         kind = "yes" if m["prior"] and m["linf"] else "only a prior" if m["prior"] else "no"
         licence = m["licence"] or "not stated"
-        size = (f"{m['values']:,}", bytes_text(m["bytes"]))
+        size = (f"{m['values']:,}", memory_text(m["bytes"]))
         rows.append((m["name"], m["where"], m["family"] or "", *size, kind, m["uncertainty"], licence))
     return table(rows)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadValue, OutOfMemory
+from ...memory import memory_text
 from ...models.checkpoint import read_weights
 from ...pipeline.device import is_out_of_memory, resolve_device
 from ...training.card import training_card, write_page
 from ...training.recipe import Recipe
 from ...training.run import Run
-from .console import bytes_text, out, say
+from .console import out, say
 from .parser import Parser
 
 SILENCE = 60.0  # seconds between lines where stderr is no terminal
@@ -98,7 +99,7 @@ def _export(trained: Run, target: Path, licence: str | None) -> None:
     page = target.with_suffix(".md")
     written = write_page(page, target.stem, entry, trained.recipe)
     values = sum(t.numel() for t in (*weights.model_state.values(), *weights.prior_state.values()))
-    out(f"wrote {target}: {bytes_text(target.stat().st_size)}, {values:,} values, step {step}")
+    out(f"wrote {target}: {memory_text(target.stat().st_size)}, {values:,} values, step {step}")
     out(f"wrote {page}" if written else f"left {page} as it was: update its figures by hand")
 
 

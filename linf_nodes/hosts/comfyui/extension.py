@@ -24,7 +24,7 @@ for _error in (errors.LinfError, *errors.LinfError.__subclasses__()):
 folders.register()
 accounting.register()
 samples.offer()
-STORE.rest = mm.unet_offload_device()
+STORE.configure(rest=mm.unet_offload_device())
 
 
 class LinfExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI has no types to check against

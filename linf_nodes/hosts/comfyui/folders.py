@@ -5,7 +5,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ...pipeline.store import SHELVES, SUFFIXES, Shelf
+from ...pipeline.store import SUFFIXES, Shelf, use_shelf
 
 FOLDER = "linf"
 
@@ -17,7 +17,7 @@ def register() -> None:
     folder_paths.add_model_folder_path(FOLDER, str(default))
     # without extensions of its own ComfyUI would list every file
     folder_paths.folder_names_and_paths[FOLDER] = (folder_paths.folder_names_and_paths[FOLDER][0], set(SUFFIXES))
-    SHELVES[:] = [Shelf(default, models)]
+    use_shelf(Shelf(default, models))
 
 
 def models() -> Mapping[str, Path]:

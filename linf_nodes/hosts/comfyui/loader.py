@@ -7,7 +7,7 @@ from typing import Any
 import comfy.model_management as mm
 
 from ...errors import UnsupportedWeights
-from ...pipeline.store import SHELVES, SUFFIXES, available_models
+from ...pipeline.store import SUFFIXES, available_models, models_folder
 from . import names
 
 ID = "LINFLoadModel"
@@ -64,5 +64,5 @@ def file_of(name: str, what: str = "model") -> Path:
     taken = "a path, and a name is taken here" if file not in (name, f"{name}.safetensors") else "not there"
     raise UnsupportedWeights(
         f"The {what} {name!r} is {taken} (known: {', '.join(known) or 'none'}): choose one of these, or put {file} "
-        f"into {SHELVES[0].folder} and press R."
+        f"into {models_folder()} and press R."
     )

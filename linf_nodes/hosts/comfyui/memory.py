@@ -10,6 +10,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
+from ...memory import memory_text
 from ...pipeline.model import LoadedModel
 from .progress import watched
 
@@ -50,7 +51,7 @@ def held() -> list[str]:
     """A line for every model that is alive: bytes and where they lie now."""
     lines = []
     for model, patcher in list(_PATCHERS.items()):
-        place, size = next(patcher.model.parameters()).device, f"{model.nbytes / 1e6:.1f} MB"
+        place, size = next(patcher.model.parameters()).device, memory_text(model.nbytes)
         lines.append(f"ComfyUI holds {model.name} {model.hash}: {size}, computes on {model.device}, now on {place}")
     return lines
 

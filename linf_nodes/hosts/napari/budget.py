@@ -1,11 +1,11 @@
 """Will it fit? Said before the work starts, with both numbers and the way out."""
 
-import shutil
 from pathlib import Path
 
 from ... import memory
 from ...errors import BadValue
 from ...memory import memory_text
+from ...stacks.disk import free_at
 
 SPARE = 0.8  # of what is free: the rest is for the model, the blocks and everybody else
 ASK_ABOVE = 60.0  # seconds; longer runs wait for a second click
@@ -32,8 +32,7 @@ def check_disk(needed: int, path: Path, free: int | None = None) -> None:
     BadValue
     """
     if free is None:
-        folder = next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
-        free = shutil.disk_usage(folder).free
+        free = free_at(path)
     if needed > free:
         raise BadValue(
             f"The file takes up to {memory_text(needed)} and {memory_text(free)} are free on the disk of {path}: "

@@ -31,7 +31,7 @@ def in_force() -> Preferences:
     from ...pipeline.store import STORE  # late, as torch is slow to import and opening a widget should not wait
 
     found = preferences()
-    STORE.budget = int(found.cache * GIGABYTE)
+    STORE.configure(budget=int(found.cache * GIGABYTE))
     return found
 
 

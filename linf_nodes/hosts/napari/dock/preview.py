@@ -85,13 +85,12 @@ def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
 def _seen(patches: "Block", plane: "Plane", whole: bool) -> "Block":
     """The rectangle of source pixels that a block of patches depends on; for a learned prior, the plane."""
     from ....pipeline.blocks import Block, Span
+    from ....pipeline.prior import seen
 
     grid, model = plane.grid, plane.model
     if whole:
         return Block(*(Span(0, n) for n in grid.lr_size))
-    margin = model.halo + model.network.encoder.align + model.network.reach + grid.patch
-    spans = [Span(*grid.centres(axis, *run).span()) for axis, run in enumerate(patches)]
-    return Block(*(s.grown(margin, n) for s, n in zip(spans, grid.lr_size, strict=True)))
+    return seen(model, grid, patches, learned=False)
 
 
 def _samples(levels: "Levels", values: NDArray[Any], volume: "Volume") -> NDArray[Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .... import __version__
 from ....catalogue import Node
 from ....errors import BadValue
+from ....version import made_by
 from ..budget import check_memory
 from ..layers.planes import LayerData, Stack, deviation_looks, mask_of
 from ..settings import Preferences, in_force
@@ -119,7 +119,7 @@ class _Work:
 
     def _recipe(self) -> dict[str, Any]:
         options = {n: v for n, v in self.plain.items() if isinstance(v, bool | int | float | str)}
-        recipe = {"program": "linf-nodes", "version": __version__, "command": "node", "node": self.node.id}
+        recipe = {**made_by("node"), "node": self.node.id}
         return {**recipe, "values": options, "layers": {n: s.source.name for n, s in self.stacks.items()}}
 
 

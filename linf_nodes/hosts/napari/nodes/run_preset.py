@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import torch
 
-from .... import __version__
 from ....catalogue.tensors import Levels
 from ....errors import BadShape, BadValue
+from ....version import made_by
 from ....workflow import Graph, GraphNode, find_preset, parse_graph, presets, read_graph, run, with_values
 from ....workflow.image_nodes import LOAD, PREVIEW, SAVE
 from ..budget import check_memory
@@ -64,7 +64,7 @@ def run_graph(graph: Graph, layers: Sequence[Any], title: str, progress: Progres
         hashes = {i: values[i][0].hash for i in loaders}
         for step in exits:
             _keep(rooms, stacks[0], step, p, values[step.id][0])
-    recipe = {"program": "linf-nodes", "version": __version__, "command": "run", "preset": dict(graph.source)}
+    recipe = {**made_by("run"), "preset": dict(graph.source)}
     recipe |= {"model_hash": hashes} if hashes else {}
     names = _names(exits, title)
     return [stacks[0].layer_data(rooms[s.id], names[s.id], recipe) for s in exits]
