@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .flat import Flat
 
@@ -35,3 +36,12 @@ class Average:
         for mean, now in self._buffers:
             if not mean.is_floating_point():
                 mean.copy_(now)
+
+
+def settle(model: nn.Module, average: nn.Module | None) -> None:
+    """Let norm layers use running statistics, those of `average` where one is given."""
+    if average is not None:
+        model.load_state_dict(dict(average.named_buffers()), strict=False)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import BadValue, Cancelled, LinfError
 from ..models.checkpoint import Weights, write_weights
 from ..models.spec import Spec
 from ..pipeline.device import is_lost
-from .average import Average
+from .average import Average, settle
 from .checkpoint import load_state, on_cpu, save_state
 from .clock import Clock
 from .compiling import compile_chains, wanted
 from .flat import clipped
 from .interrupt import Interrupt
 from .log import Log
-from .loss import Terms
 from .optimizer import groups, joined
 from .picture_set import PictureSet, load_picture_set
 from .precision import choose_precision, precision_name
@@ -31,6 +28,7 @@ from .preview import fixed_crops, write_preview
 from .recipe import Recipe
 from .schedule import learning_rate
 from .task import begun_with, make_task, term_weights
+from .watch import Watch
 
 Progress = Callable[[int, int, str], None]
 
@@ -66,11 +64,11 @@ class Run:
         self.remark = ""
         """What was found out about this machine, in a sentence."""
         self.path = recipe.folder() / "state.pt"
+        self.watch = Watch(self.path)
         self.log = Log(recipe.folder() / "log.csv")
         self.pictures = 0
         self.patient = device.type != "cpu"
         """Norms are looked at only when something is written: a look waits until the device has done its work."""
-        self._unseen: list[tuple[int, Terms, Tensor]] = []
         self._said = ""
         self._saved: int | None = None
         self._precision = ""
@@ -102,7 +100,7 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(joined(state["optimizer"], self.flats))
         self.optimizer.zero_grad(set_to_none=True)
-        self._unseen.clear()
+        self.watch.forget()
         self.step, self.pictures = state["step"], state.get("pictures", 0)
         self.clock.seconds = float(state.get("seconds", 0.0))
         self._saved = self.step
@@ -118,7 +116,7 @@ class Run:
         LinfError
             When a gradient since the last one was no number; the last one stays.
         """
-        self._look()
+        self.watch.look()
         state: dict[str, Any] = {
             "spec": self.task.spec.entry(),
             "frozen": self.task.frozen,
@@ -200,7 +198,7 @@ class Run:
                         self.save()
                         saved = self.clock.seconds
                     if preview is not None and self.step % self.recipe.preview_every == 0:
-                        self._look()
+                        self.watch.look()
                         write_preview(self.path.with_name("preview.png"), self.task, self.average, preview)
             except (KeyboardInterrupt, Cancelled) as asked:
                 if interrupt.asked or isinstance(asked, Cancelled):
@@ -214,20 +212,6 @@ class Run:
             f"The device {self.device} was lost at step {self.step} ({str(error).splitlines()[0]:.120}); {kept}: go on "
             "with --resume, with --device cpu if it does not come back."
         )
-
-    def check_licence(self) -> None:
-        """Refuse to pass on what began with weights of an unknown licence.
-
-        Raises
-        ------
-        BadValue
-            When neither their card nor the recipe's `origin` states one.
-        """
-        if self.begun_with is not None and not self.begun_with.card.get("licence"):
-            raise BadValue(
-                "The weights that this run begins with state no licence, so what comes of them cannot be exported: "
-                "give the recipe an [origin] table with file, licence and data."
-            )
 
     def export(self, path: Path, card: dict[str, Any], training: dict[str, Any]) -> Weights:
         """Write the averaged weights, with what they stand on, as weights that every host can load.
@@ -248,39 +232,22 @@ class Run:
         loss = reduce(add, [term if weights[name] == 1 else weights[name] * term for name, term in terms.items()])
         loss.backward()
         norm = clipped([flat.gather() for flat in self.flats], self.recipe.clip)
-        self._unseen.append((self.step, {name: term.detach() for name, term in terms.items()}, norm))
+        self.watch.note(self.step, terms, norm)
         if not self.patient:
-            self._look()
+            self.watch.look()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.mean.follow(min(self.recipe.ema, (1 + self.step) / (10 + self.step)))
         if self.step % LOG_EVERY == 0 or not self._said:
-            self._look()
+            self.watch.look()
             self._tell({name: float(term.detach()) for name, term in terms.items()}, float(norm))
-
-    def _look(self) -> None:
-        """Raise LinfError when a gradient since the last look was no number; what followed it is of no use."""
-        norms = torch.stack([norm for *_, norm in self._unseen]).tolist() if self._unseen else []
-        for (step, terms, _), norm in zip(self._unseen, norms, strict=True):
-            if not math.isfinite(norm):
-                found = ", ".join(f"{name} {float(term):.4g}" for name, term in terms.items())
-                raise LinfError(
-                    f"The gradient at step {step} is {norm} ({found}); the last checkpoint is '{self.path}' of before: "
-                    "lower 'lr' or 'clip', and go on with --resume."
-                )
-        self._unseen.clear()
 
     def _settle(self) -> None:
         """From the recipe's fraction of the run on, norm layers use the running statistics, as in inference."""
-        if self.clock.done(self.step) < self.recipe.settle:
-            return
-        if not self._settled:
-            self.model.load_state_dict(dict(self.average.named_buffers()), strict=False)
+        if self.clock.done(self.step) >= self.recipe.settle:
+            settle(self.model, None if self._settled else self.average)
             self._settled = True
-        for module in self.model.modules():
-            if isinstance(module, _BatchNorm):
-                module.eval()
 
     def _tell(self, terms: dict[str, float], norm: float) -> None:
         self._said = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())

@@ -15,6 +15,7 @@ from ...pipeline.device import is_out_of_memory, resolve_device
 from ...training.card import training_card, write_page
 from ...training.recipe import Recipe
 from ...training.run import Run
+from ...training.task import check_licence
 from .console import out, say
 from .parser import Parser
 
@@ -28,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     target = _target(args.export)
     trained = Run(recipe, resolve_device(args.device), read_weights(Path(args.init)) if args.init else None)
     if target is not None:
-        trained.check_licence()
+        check_licence(trained.begun_with)
     _begin(trained, args.resume)
     if not trained.finished(args.stop):
         _train(trained, args.stop, args.pause)
