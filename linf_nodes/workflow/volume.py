@@ -18,6 +18,7 @@ from ..pipeline.grid import Grid, Size
 from ..pipeline.model import LoadedModel
 from ..pipeline.size import checked_size
 from .axes import Array, Axes, Index
+from .checked_source import checked
 from .levels import check_samples, halved, levels_of
 from .plane import Plane, side_by_side
 from .settings import Output, Settings
@@ -58,7 +59,8 @@ class Volume:
     Parameters
     ----------
     source
-        Anything with `shape`, `dtype` and basic indexing: numpy, dask, zarr, xarray, `TiffStack`.
+        Anything with `shape`, `dtype` and basic indexing: numpy, dask, zarr, xarray, `TiffStack`. A Zarr that goes away
+        is an error, in dask arrays too (`checked_source.py`).
     size
         Height and width of the result, neither smaller than the source's nor more than 32 times larger.
     levels
@@ -84,6 +86,7 @@ class Volume:
     at_once: int = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "source", checked(self.source))  # frozen
         self.axes.checked(self.source.shape)
         self.check(self.source_dtype)
         checked_size(self.axes.lr_size(self.source.shape), self.size)
