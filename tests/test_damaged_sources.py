@@ -81,6 +81,44 @@ def test_a_tiff_that_is_cut_off_is_damaged(
     assert not Path("out.ome.zarr").exists()
 
 
+@pytest.mark.parametrize("tag", ["StripOffsets", "StripByteCounts", "TileOffsets", "TileByteCounts"])
+@pytest.mark.parametrize("packed", [None, "zlib"])
+@pytest.mark.parametrize(("page", "part"), [(0, 0), (2, 1), (9, -1)])
+def test_a_tiff_that_was_not_written_to_its_end_is_damaged(
+    folder: Path, tag: str, packed: str | None, page: int, part: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut: dict[str, Any] = {"tile": (16, 16)} if tag.startswith("Tile") else {"rowsperstrip": 8}
+    tifffile.imwrite("a.tif", PIXELS, photometric="minisblack", compression=packed, **cut)
+    assert np.array_equal(open_stack("a.tif").source[(slice(None),) * 3], PIXELS)
+    with tifffile.TiffFile("a.tif") as tiff:
+        found: Any = tiff.pages[page]
+        found = found.aspage().tags[tag]
+    size = found.valuebytecount // found.count
+    with Path("a.tif").open("r+b") as file:
+        file.seek(found.valueoffset + part % found.count * size)
+        file.write(bytes(size))
+    assert enlarge("a.tif") == 2
+    said = capsys.readouterr().err
+    assert f"'{folder / 'a.tif'}' is damaged: it lacks samples of page " in said
+    if page == 0:
+        assert main(["upscale", "a.tif", "b.tif", "--model", "tiny.safetensors", "--device", "cpu"]) == 2
+        assert "is truncated" in capsys.readouterr().err
+
+
+def test_a_part_of_a_sparse_tiff_is_zeros(folder: Path) -> None:
+    tifffile.imwrite("a.tif", PIXELS, photometric="minisblack", compression="zlib", rowsperstrip=8)
+    with tifffile.TiffFile("a.tif") as tiff:
+        places = [tiff.pages.first.tags[tag] for tag in ("StripOffsets", "StripByteCounts")]
+    with Path("a.tif").open("r+b") as file:
+        for tag in places:
+            file.seek(tag.valueoffset)
+            file.write(bytes(tag.valuebytecount // tag.count))
+    found = open_stack("a.tif").source[(slice(None),) * 3]
+    assert not found[0, :8].any()
+    assert np.array_equal(found[0, 8:], PIXELS[0, 8:])
+    assert np.array_equal(found[1:], PIXELS[1:])
+
+
 def ome_xml(own: int) -> str:
     names = [f"urn:uuid:00000000-0000-4000-8000-00000000000{i}" for i in (1, 2)]
     planes = "".join(

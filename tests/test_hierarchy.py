@@ -87,7 +87,7 @@ def test_a_plate_and_a_well_name_their_images(tmp_path: Path) -> None:
         open_stack(several / "A" / "2")
     holds(several / "A" / "2" / "1")
     shutil.rmtree(several / "A" / "2")
-    with pytest.raises(BadPicture, match="plate of 2 images"):
+    with pytest.raises(BadPicture, match=r"plate of 2 images \(A/1/0, A/1/1; A/2 is missing: copy it again\)"):
         open_stack(several)
 
 
@@ -186,6 +186,68 @@ def test_every_image_of_a_plate_is_enlarged_to_a_plate(tmp_path: Path, capsys: p
     assert command(tmp_path / "one.ome.zarr", tmp_path / "no.ome.zarr", "--every") == 2
     assert "leave --every out" in capsys.readouterr().err
     assert not (tmp_path / "no.ome.zarr").exists()
+
+
+@pytest.mark.skipif(not find_spec("ome_zarr"), reason="ome-zarr is not installed")
+@pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("well", "is missing"),
+        ("row", "is missing"),
+        ("empty", "lists no field"),
+        ("none", "lists no field"),
+        ("cut", "has damaged metadata"),
+        ("path", "lists a field without a path"),
+    ],
+)
+def test_a_well_that_is_gone_or_damaged_counts_as_failed(
+    tmp_path: Path, harm: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = plate(tmp_path / "in.zarr", 2), tmp_path / "out.ome.zarr"
+    whole = zarr.open_group(str(source))
+    wells = [{"path": "A/1"}, {"path": "B/2"}]
+    whole.attrs["ome"] = {"version": "0.5", "plate": {"wells": wells}}
+    (source / "B").mkdir()
+    (source / "A" / "2").rename(source / "B" / "2")
+    assert command(source, target, "--every") == 0
+    well = zarr.open_group(str(source / "B" / "2"))
+    if harm in ("well", "row"):
+        shutil.rmtree(source / "B" / "2" if harm == "well" else source / "B")
+    elif harm == "cut":
+        text = (source / "B" / "2" / "zarr.json").read_bytes()
+        (source / "B" / "2" / "zarr.json").write_bytes(text[: len(text) // 2])
+    elif harm == "path":
+        well.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": "0"}, {}]}}
+    else:
+        well.attrs.put({} if harm == "none" else {"ome": {"version": "0.5", "well": {"images": []}}})
+    for out, more in ((tmp_path / "new.ome.zarr", ()), (target, ("--resume",))):
+        capsys.readouterr()
+        assert command(source, out, "--every", *more) == 1
+        found = [line for line in capsys.readouterr().err.splitlines() if said in line]
+        assert len(found) == 1
+        assert found[0].startswith("linf: B/2: '")
+        assert images_of(str(out))[1].images[:2] == ("A/1/0", "A/1/1")
+
+
+@pytest.mark.skipif(not find_spec("ome_zarr"), reason="ome-zarr is not installed")
+@pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")
+@pytest.mark.parametrize("gone", ["0", "1", "2"])
+def test_a_series_that_is_gone_counts_as_failed(tmp_path: Path, gone: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = bioformats2raw(tmp_path / "in.zarr", 3, listed=False)
+    xml = '<OME:OME xmlns:OME="x">' + '<OME:Image ID="a"><OME:ImageRef/></OME:Image>' * 3 + "</OME:OME>"
+    shutil.rmtree(source / gone)
+    if gone == "2":  # nothing else tells
+        (source / "OME" / "METADATA.ome.xml").write_text(xml)
+    with pytest.raises(BadPicture, match=f"folder of 2 images .*; {gone} is missing"):
+        open_stack(source)
+    assert command(source, tmp_path / "out.ome.zarr", "--every") == 1
+    assert f"{gone}: '{source}/{gone}' is missing: copy it again" in capsys.readouterr().err
+    for path in {"0", "1", "2"} - {gone}:
+        assert open_stack(tmp_path / "out.ome.zarr" / path).source.shape == (2, 40, 30)
+    (source / "OME" / "METADATA.ome.xml").write_text(xml)
+    write(source / gone, {**IMAGE, "version": "0.4"}, ome=False)
+    assert command(source, tmp_path / "out.ome.zarr", "--every", "--resume") == 0
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -93,7 +93,7 @@ def _check_whole(page: Any, path: Path) -> None:
         raise BadPicture(f"'{path}' is {page.imagewidth} x {page.imagelength} pixels; export it again")
     size = path.stat().st_size
     chunks = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-    whole = all(count > 0 and offset + count <= size for offset, count in chunks)
+    whole = all(offset > 0 and count > 0 and offset + count <= size for offset, count in chunks)
     if page.compression == tifffile.COMPRESSION.NONE:
         bits = math.prod(page.shaped) * page.bitspersample if isinstance(page.bitspersample, int) else 0
         whole = whole and sum(count for _, count in chunks) * 8 >= bits

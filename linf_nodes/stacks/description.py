@@ -15,6 +15,7 @@ from ..pipeline.grid import Grid, Size
 from ..pipeline.model import LoadedModel
 from ..pipeline.size import checked_size
 from .axes import Axes, Index
+from .checked_source import checked
 from .levels import check_samples, levels_of
 
 _SAMPLING = threading.RLock()
@@ -53,6 +54,7 @@ class VolumeDescription:
     at_once: int = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "source", checked(self.source))  # frozen
         self.axes.checked(self.source.shape)
         self.check(self.source_dtype)
         checked_size(self.axes.lr_size(self.source.shape), self.size)

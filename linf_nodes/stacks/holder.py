@@ -1,12 +1,13 @@
 """A plate, a well or a bioformats2raw folder, enlarged as a whole: its images, and its metadata in the result."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadPicture, BadValue
 from . import location
-from .hierarchy import Holder, holder_of, ome_attributes
+from .hierarchy import Holder, found_in, holder_of, ome_attributes
 
 _KEPT = ("plate", "well", "bioformats2raw.layout", "series", "labels")
 
@@ -22,7 +23,7 @@ def images_of(text: str) -> tuple[Any, Holder]:
     where = text if location.is_url(text) else str(location.local_path(text))
     group = location.opened(where)
     holder = None if hasattr(group, "shape") else holder_of(group)
-    if holder is None or not holder.images:
+    if holder is None or not (holder.images or holder.missing):
         raise BadPicture(f"'{text}' holds no images of which each is to be enlarged: leave --every out.")
     return group, holder
 
@@ -41,9 +42,10 @@ def create_holder(group: Any, holder: Holder, target: Path) -> None:
         _keep(group, root)
         for path in sorted(set(_groups(holder))):
             inner = root.require_group(path)
-            found = group.get(path)
-            if found is not None:
-                _keep(found, inner)
+            with suppress(BadPicture):  # its images say what they say
+                found = found_in(group, path)
+                if found is not None:
+                    _keep(found, inner)
     except OSError as error:
         raise BadValue(f"cannot write '{target}': {error.strerror or error}; choose another folder") from error
 

@@ -12,6 +12,7 @@ from ..errors import BadValue, SourceLost
 from ..pipeline.blocks import Block, Span
 from .axes import Array
 from .block_file import write_block
+from .checked_source import DaskSource
 from .ownership import taken_over, token_in
 from .pyramid import Box, Level, Place
 from .reading import Recorded
@@ -41,7 +42,7 @@ class Job:
     def since(self, began: float) -> "Job":
         """The same, for which a chunk of the source that vanished after the first run began is no chunk of zeros."""
         source = self.volume.source
-        if not isinstance(source, ZarrSource):
+        if not isinstance(source, ZarrSource | DaskSource):
             return self
         return replace(self, volume=self.volume.of(replace(source, since=min(source.since, began))))
 

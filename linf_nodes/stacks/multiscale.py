@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import BadPicture, BadValue
 from .axes import Axes
 from .coordinates import Coordinates
-from .hierarchy import ome_attributes
+from .hierarchy import found_in, ome_attributes
 from .units import unit_of
 
 _BEFORE_AXES = "tczyx"  # the axes of 0.1 and 0.2, which do not name them
@@ -70,7 +70,10 @@ def _label(ome: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _beside(group: Any) -> tuple[str, ...]:
-    labels = group.get("labels")
+    try:
+        labels = found_in(group, "labels")
+    except BadPicture:
+        return ("labels",)  # where they are carried along it is said that they cannot be
     names = None if labels is None or not hasattr(labels, "attrs") else ome_attributes(labels).get("labels")
     return tuple(f"labels/{str(name).strip('/')}" for name in names) if isinstance(names, list | tuple) else ()
 

@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +114,17 @@ def _check_chain(tiff: Any, path: str | Path) -> None:
 
 
 def _check_bytes(series: Any, path: str | Path) -> None:
-    """Refuse data that lie beyond the end of their file."""
+    """Refuse data that lie nowhere, or beyond the end of their file; what has neither place nor size is sparse."""
     sizes: dict[Any, int] = {}
     for number, page in enumerate(series.pages):
         if page is None:
             continue
         file = page.parent.filehandle
         size = sizes.setdefault(page.parent, Path(file.path).stat().st_size)
-        end = max((at + n for at, n in zip(page.dataoffsets, page.databytecounts, strict=False) if n), default=0)
+        parts = list(zip_longest(page.dataoffsets, page.databytecounts, fillvalue=0))
+        if any((at == 0) != (n == 0) for at, n in parts):
+            raise _damaged(path, f"lacks samples of page {number}, which was not written to its end")
+        end = max((at + n for at, n in parts), default=0)
         if end > size:
             raise _damaged(path, f"ends at {size} bytes, within page {number}, which reaches to {end}")
     if series.dataoffset is not None:

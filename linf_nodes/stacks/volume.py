@@ -52,7 +52,8 @@ class Volume(VolumeDescription):
     Parameters
     ----------
     source
-        Anything with `shape`, `dtype` and basic indexing: numpy, dask, zarr, xarray, `TiffStack`.
+        Anything with `shape`, `dtype` and basic indexing: numpy, dask, zarr, xarray, `TiffStack`. A Zarr that goes away
+        is an error, in dask arrays too (`checked_source.py`).
     size
         Height and width of the result, neither smaller than the source's nor more than 32 times larger.
     levels

@@ -16,6 +16,10 @@ Stamps = Mapping[str, FileStamp | None]
 class Place(Protocol):
     """A folder, a zip file or a server. Keys are those of its store."""
 
+    @property
+    def path(self) -> str:
+        """Or URL, for messages."""
+
     def store(self) -> tuple[Any, str]:
         """The store, and the path of the array in it; raises `Unsteady` or `OSError` where it is not there."""
 
@@ -77,12 +81,17 @@ class Archive:
 
 @dataclass(frozen=True)
 class Server:
-    """A URL. Nothing tells there whether a chunk once was; a result of ours has every one of them."""
+    """A URL. Nothing tells there whether a chunk once was; a result of ours has every one of them.
+
+    `held` is the store that somebody has opened already, with options of his own; the array is `inside`.
+    """
 
     path: str
+    held: Any = None
+    inside: str = ""
 
     def store(self) -> tuple[Any, str]:
-        return store_at(self.path)
+        return store_at(self.path) if self.held is None else (self.held, self.inside)
 
     def stamps(self, keys: Iterable[str]) -> Stamps:
         return {}

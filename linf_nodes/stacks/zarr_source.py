@@ -4,7 +4,8 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ import numpy as np
 from ..errors import DamagedPart, SourceLost
 from .axes import Array
 from .file_stamp import Unsteady, steadily
-from .zarr_place import Stamps, place_of
+from .zarr_place import Place, Server, Stamps, place_of
 
 _NAMED = 5  # damaged chunks that a message names
+_PAUSES = (
+    0.1,
+    0.3,
+)  # seconds before a server is asked again for a chunk that it did not have; twice these if it wavers
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ZarrSource:
     where there are any, and a missing chunk counts as never written only if its place does not say otherwise.
     """
 
-    path: str
+    place: Place
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     metadata: str
@@ -38,8 +43,17 @@ class ZarrSource:
     def of(cls, path: str | Path, since: float | None = None) -> "ZarrSource":
         """Raises what zarr does where there is no array. With `since` 0, every chunk must be there."""
         since = time.time() if since is None else since
-        array = _opened(str(path))[0]
-        return cls(str(path), tuple(array.shape), np.dtype(array.dtype), _short(array), since)
+        place = place_of(str(path))
+        return cls.at(place, _opened(place)[0], since)
+
+    @classmethod
+    def at(cls, place: Place, array: Any, since: float) -> "ZarrSource":
+        """An array that somebody has opened; nothing is read."""
+        return cls(place, tuple(array.shape), np.dtype(array.dtype), _short(array), since)
+
+    @property
+    def path(self) -> str:
+        return self.place.path
 
     @property
     def ndim(self) -> int:
@@ -55,7 +69,7 @@ class ZarrSource:
         SourceLost
             When the array is gone, or is another one than when it was opened.
         """
-        return self.stamped(self._whole(index))[0]
+        return self.stamped(self.whole(index))[0]
 
     def stamped(self, index: tuple[int | slice, ...]) -> tuple[Array, str | None]:
         """A window and its stamp, both of one moment."""
@@ -65,7 +79,8 @@ class ZarrSource:
         """A short name of the files that a window lies in: it changes when they are written again; None without any."""
         return steadily(self.path, lambda: self._stamp(index))
 
-    def _whole(self, index: Any) -> tuple[int | slice, ...]:
+    def whole(self, index: Any) -> tuple[Any, ...]:
+        """An index of every axis."""
         items = index if isinstance(index, tuple) else (index,)
         at = next((k for k, item in enumerate(items) if item is ...), len(items))
         head, tail = items[:at], items[at + 1 :]
@@ -73,12 +88,15 @@ class ZarrSource:
 
     def _stamp(self, index: tuple[int | slice, ...]) -> str | None:
         array, _, inside = self._checked()
-        return _stamp_of(place_of(self.path).stamps(inside + key for key, _ in _chunks(array, index)))
+        return _stamp_of(self.place.stamps(inside + key for key, _ in _chunks(array, index)))
 
     def _read(self, index: tuple[int | slice, ...]) -> tuple[Array, str | None]:
-        place = place_of(self.path)
+        place = self.place
         array, store, inside = self._checked()
         keys = {inside + key for key, _ in _chunks(array, index)}
+        seen = _seen(self.path, self.metadata, self.since)
+        if isinstance(place, Server):
+            store.pauses, store.doubted = _PAUSES * (1 + seen.wavers), keys - seen.absent
         before = place.stamps(keys)
         failed, samples = None, np.empty(0)
         try:
@@ -89,18 +107,21 @@ class ZarrSource:
         if before != place.stamps(keys):
             raise Unsteady("it is being written to")
         if failed is not None:
-            raise self._damage(array, index) or Unsteady(str(failed).split("\n")[0])
+            raise self._damage(array, index, store, inside) or Unsteady(str(failed).split("\n")[0])
         missing = store.absent & keys
         if before.keys() == keys and missing != {key for key in keys if before[key] is None}:
             raise Unsteady("its chunks come and go")
         for key in missing:
             place.check_never_written(key, self.since)
+        if isinstance(place, Server):
+            seen.wavers |= store.wavered
+            seen.check(missing, store.found & keys)
         return samples, _stamp_of(before)
 
     def _checked(self) -> tuple[Any, Any, str]:
         """The array, which must be the one that was opened first, its store, and what its keys there begin with."""
         try:
-            array, store, inside = _opened(self.path)
+            array, store, inside = _opened(self.place)
         except OSError:
             raise
         except Exception as error:  # half of a file may be anything, and every file system raises errors of its own
@@ -109,9 +130,10 @@ class ZarrSource:
             raise SourceLost(f"'{self.path}' has become another array since the work began: put the same one back.")
         return array, store, inside
 
-    def _damage(self, array: Any, index: Sequence[int | slice]) -> DamagedPart | None:
+    def _damage(self, array: Any, index: Sequence[int | slice], store: Any, inside: str) -> DamagedPart | None:
         """The chunks that cannot be read, found one by one; None where all can."""
         reasons = {}
+        store.failed.clear()
         for key, box in _chunks(array, index):
             try:
                 array[box]
@@ -119,19 +141,50 @@ class ZarrSource:
                 reasons[key] = error
         if not reasons:
             return None
+        remote = isinstance(self.place, Server)
+        unread = {key: store.failed[inside + key] for key in reasons if remote and inside + key in store.failed}
+        reasons = {key: error for key, error in reasons.items() if key not in unread} or unread
         named = ", ".join(list(reasons)[:_NAMED]) + (f" and {len(reasons) - _NAMED} more" * (len(reasons) > _NAMED))
         reason = str(next(iter(reasons.values()))).split("\n")[0] or "it is cut off"
-        what = "the chunk {} is" if len(reasons) == 1 else "the chunks {} are"
-        return DamagedPart(f"Of '{self.path}' {what.format(named)} damaged ({reason:.120}): restore what is damaged.")
+        which = f"Of '{self.path}' the chunk{'s' * (len(reasons) > 1)} {named}"
+        if reasons == unread:
+            return DamagedPart(f"{which} cannot be had, for the server failed ({reason:.120}): ask it again later.")
+        verb = "is" if len(reasons) == 1 else "are"
+        return DamagedPart(f"{which} {verb} damaged ({reason:.120}): restore what is damaged.")
 
 
-def _opened(path: str) -> tuple[Any, Any, str]:
+@dataclass
+class _Seen:
+    """Chunks of a server that this process found, or did not, since the work began.
+
+    A server `wavers` that has found a chunk after it had not.
+    """
+
+    wavers: bool = False
+    found: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+
+    def check(self, missing: set[str], found: set[str]) -> None:
+        """Refuse a chunk that was there and is missing, or the reverse; raises `Unsteady`."""
+        changed = sorted(missing & self.found | found & self.absent)
+        if changed:
+            raise Unsteady(f"its chunk {changed[0]} is now there and now missing")
+        self.absent.update(missing)
+        self.found.update(found)
+
+
+@lru_cache(8)
+def _seen(path: str, metadata: str, since: float) -> _Seen:
+    return _Seen()
+
+
+def _opened(place: Place) -> tuple[Any, Any, str]:
     """An array, its store, and what its keys there begin with."""
     import zarr  # late: of an extra
 
     from .watched_store import WatchedStore
 
-    found, inside = place_of(path).store()
+    found, inside = place.store()
     store = WatchedStore(found)
     return zarr.open_array(store, path=inside, mode="r"), store, f"{inside}/" if inside else ""
 

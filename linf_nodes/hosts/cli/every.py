@@ -12,7 +12,7 @@ from .console import say
 def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str, Path], None]) -> int:
     """Enlarge image by image into the same places of a folder like the source; returns the exit status.
 
-    What fails is named, and the rest is done.
+    What fails or is missing is named, and the rest is done.
 
     Raises
     ------
@@ -23,6 +23,8 @@ def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str,
     if target.exists() and not resume:
         raise BadValue(f"'{target}' is there already: add --resume to go on with it, or choose another name.")
     create_holder(group, holder, target)
+    for path, why in holder.missing:
+        say(f"{path}: '{source.rstrip('/')}/{path}' {why}")
     failed = 0
     for path in holder.images:
         try:
@@ -34,4 +36,6 @@ def every_image(source: str, target: Path, resume: bool, enlarge: Callable[[str,
             say(f"{path}: {error}")
     if failed:
         say(f"{failed} of {len(holder.images)} images failed; the others are in '{target}', --resume tries again")
-    return PARTLY if failed else 0
+    elif holder.missing:
+        say(f"the {len(holder.images)} images that are there are in '{target}', --resume does others")
+    return PARTLY if failed or holder.missing else 0

@@ -11,6 +11,7 @@ from torch import Tensor
 from ....catalogue.tensors import Levels
 from ....errors import BadShape
 from ....stacks.axes import Array, Axes, Index
+from ....stacks.checked_source import checked
 from ....stacks.levels import as_samples, fetched, full_range, levels_of
 from .computation import axes_of
 from .placement import Place, looks, transform
@@ -40,7 +41,12 @@ class Stack:
         channels = found.axes.channels(source.data.shape)
         if levels:
             return found if len(levels) == channels else replace(found, levels=levels[:1] * channels)
-        return replace(found, levels=tuple(levels_of(source.data, found.axes, c) for c in range(channels)))
+        return replace(found, levels=tuple(levels_of(found.pixels, found.axes, c) for c in range(channels)))
+
+    @cached_property
+    def pixels(self) -> Any:
+        """The layer's array, which raises where it would read zeros of a Zarr that is gone."""
+        return checked(self.source.data)
 
     @cached_property
     def axes(self) -> Axes:
@@ -75,7 +81,7 @@ class Stack:
             name = self.source.name
             raise BadShape(f"'{name}' has {len(self.planes)} planes and the other layer more: use layers of one shape.")
         index = self.planes[plane if len(self.planes) > 1 else 0]
-        window = fetched(self.source.data[self.axes.where(index, slice(None), slice(None))])
+        window = fetched(self.pixels[self.axes.where(index, slice(None), slice(None))])
         samples = self.axes.to_planes(window)
         colours = _colours(samples)
         levels = levels or self.levels_at(plane)
@@ -149,7 +155,7 @@ def mask_of(layer: Any) -> Tensor:
     data = layer.data[0] if layer.multiscale else layer.data
     if len(data.shape) < 2:
         raise BadShape(f"The mask '{layer.name}' has the shape {tuple(data.shape)}: give two axes, y and x, at least.")
-    planes = fetched(data).reshape(-1, *data.shape[-2:])
+    planes = fetched(checked(data)[...]).reshape(-1, *data.shape[-2:])
     if isinstance(layer, Labels) or planes.dtype.kind == "b":
         return torch.from_numpy((planes != 0).astype(np.float32))
     return torch.from_numpy(full_range(planes.dtype).normal(planes).astype(np.float32))
