@@ -236,6 +236,30 @@ def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path:
     assert apart.max() <= 1, "Save Image truncates where linf rounds, nothing else"
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_painted_mask_template_gives_one_picture_in_every_host(server: Server, tmp_path: Path, alpha: bool) -> None:
+    """Exported as it is: run here, by Run Preset, and without ComfyUI, on a painted picture and on one that is not."""
+    saved = json.loads((ROOT / "example_workflows" / "painted-mask.json").read_text("utf-8"))
+    graph = api_graph(saved, server.get("/object_info"))
+    name = f"painted-{alpha}.png"
+    picture = Image.open(server.base / "input" / PHOTO)
+    (picture if alpha else picture.convert("RGB")).save(server.base / "input" / name)
+    ((load, entry),) = [(i, step) for i, step in graph.items() if step["class_type"] == "LoadImage"]
+    ((save, exit),) = [(i, step) for i, step in graph.items() if step["class_type"] == "SaveImage"]
+    entry["inputs"]["image"] = name
+    source = read_picture(server.base / "input" / name)
+    wanted = Preset.of(parse_graph(graph)).transform(source)[0].pixels.clip(0, 1)
+    presets = server.base / "user" / "default" / "linf"
+    presets.mkdir(parents=True, exist_ok=True)
+    (presets / f"{name}.json").write_text(json.dumps(graph), "utf-8")
+    graph[save] = node("ProbeKeep", image=exit["inputs"]["images"], file="graph.npy")
+    preset = node("LINFRunPreset", image=[load, 0], mask=[load, 1], preset=name)
+    kept = node("ProbeKeep", image=["90", 0], file="preset.npy")
+    server.run(graph | {"90": preset, "91": kept})
+    for file in ("graph.npy", "preset.npy"):
+        assert np.abs(server.array(file)[0] - wanted).max() < 1e-6, file
+
+
 def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
     source = node("LoadImage", image=PHOTO)
     options = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import BadShape
 from ...workflow.axes import Array, Axes, Index
-from ...workflow.levels import as_samples, fetched, full_range, levels_of
+from ...workflow.levels import fetched, full_range, levels_of
 from ...workflow.tensors import Levels
 from .placement import Place, looks, transform
 from .source import Source, default_axes, source_of
@@ -91,8 +91,9 @@ class Stack:
         colours = _colours(values)
         if deviation:
             return self._deviation(values, plane)
-        parts = [self.levels_at(plane).exactly(values[:colours]), full_range(self.dtype).exactly(values[colours:])]
-        return np.concatenate([as_samples(part, self.dtype) for part in parts])
+        levels = (self.levels_at(plane), full_range(self.dtype))
+        parts = (values[:colours], values[colours:])
+        return np.concatenate([own.samples(part, self.dtype) for own, part in zip(levels, parts, strict=True)])
 
     def _deviation(self, values: Array, plane: int) -> Array:
         """Grey, `[1, h, w]` float32: of colours the root of the mean square, as napari shows no colours beyond 1."""
