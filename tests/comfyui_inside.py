@@ -174,7 +174,7 @@ def check_models_come_and_go_in_the_folder() -> None:
     expect("tiny" in offered() and "late" not in offered(), offered())
     shutil.copy(folder / "tiny.safetensors", folder / "late.safetensors")
     expect("late" in offered(), offered())
-    expect(load.validate_inputs(model="late", prior="none") is True)
+    expect(load.validate_inputs(model="late") is True)
     before = load.fingerprint_inputs(model="late", prior="auto")
     shutil.copy(folder / "other.safetensors", folder / "late.safetensors")
     expect(load.fingerprint_inputs(model="late", prior="auto") != before)
@@ -183,11 +183,27 @@ def check_models_come_and_go_in_the_folder() -> None:
     said = load.validate_inputs(model="late")
     expect("'late'" in str(said) and f"put late.safetensors into {folder}" in str(said), said)
     expect("late" in refusal("LINFLoadModel", model="late"))
-    expect("The prior 'late' is not there" in str(load.validate_inputs(model="tiny", prior="late")))
-    expect("The prior '/a/b.pth' is a path" in str(load.validate_inputs(model="tiny", prior="/a/b.pth")))
+    expect("The prior 'late' is not there" in refusal("LINFLoadModel", model="tiny", prior="late"))
+    expect("The prior '/a/b.pth' is a path" in refusal("LINFLoadModel", model="tiny", prior="/a/b.pth"))
     for path in (str(folder / "tiny.safetensors"), "../linf/tiny", "/etc/passwd"):
         expect(load.validate_inputs(model=path) is not True, path)
     expect(load.validate_inputs(model=None) is True, "a wired name is not known before the run")
+
+
+def check_no_input_is_blamed_for_another() -> None:
+    """ComfyUI blames all that are named in the signature."""
+    import inspect
+
+    for kind, made in NODES.items():
+        judged = inspect.signature(made.validate_inputs).parameters.values()
+        expect(len(judged) == 1 or not vars(made).get("validate_inputs"), (kind, list(judged)))
+
+
+def check_the_browser_learns_which_detail_every_model_gives() -> None:
+    told = NODES["LINFLoadModel"].GET_NODE_INFO_V1()["input"]["optional"]["model"][1]["linf_details"]
+    wanted = {"tiny": "drawn", "learned": "learned", "mean": "faithful", "photo": "learned", "photo-tiny": "drawn"}
+    expect({name: told.get(name) for name in wanted} == wanted, told)
+    expect("only-a-prior" not in told, told)
 
 
 def check_extra_model_paths_are_kept() -> None:

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from linf_nodes.pipeline.latent import ArrayLatent
 
 from . import tiny
 from .comfyui_server import CORES, Core, shipped_files
-from .models import RDN, make_model, picture
+from .models import RDN, make_model, picture, write_network
 
 ROOT = Path(__file__).parents[1]
 INSIDE = Path(__file__).parent / "comfyui_inside.py"
@@ -259,6 +259,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     tiny.write_models(folder)
     write_weights(folder / "other.safetensors", _scaled(1.5))
     write_weights(folder / "loud.safetensors", _scaled(3e5))
+    write_network(folder / "mean.safetensors", "liif")
+    learned = tiny.weights(prior=True)
+    write_weights(folder / "only-a-prior.safetensors", replace(learned, model=None, model_state={}))
     (base / "extra" / "sub").mkdir(parents=True)
     shutil.copy(folder / "tiny.safetensors", base / "extra" / "sub" / "elsewhere.safetensors")
     core: Core = request.param

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,30 @@ def test_exported_one_click_graph_runs_without_comfyui(server: Server, tmp_path:
     assert apart.max() <= 1, "Save Image truncates where linf rounds, nothing else"
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_painted_mask_template_gives_one_picture_in_every_host(server: Server, tmp_path: Path, alpha: bool) -> None:
+    """Exported as it is: run here, by Run Preset, and without ComfyUI, on a painted picture and on one that is not."""
+    saved = json.loads((ROOT / "example_workflows" / "painted-mask.json").read_text("utf-8"))
+    graph = api_graph(saved, server.get("/object_info"))
+    name = f"painted-{alpha}.png"
+    picture = Image.open(server.base / "input" / PHOTO)
+    (picture if alpha else picture.convert("RGB")).save(server.base / "input" / name)
+    ((load, entry),) = [(i, step) for i, step in graph.items() if step["class_type"] == "LoadImage"]
+    ((save, exit),) = [(i, step) for i, step in graph.items() if step["class_type"] == "SaveImage"]
+    entry["inputs"]["image"] = name
+    source = read_picture(server.base / "input" / name)
+    wanted = Preset.of(parse_graph(graph)).transform(source)[0].pixels.clip(0, 1)
+    presets = server.base / "user" / "default" / "linf"
+    presets.mkdir(parents=True, exist_ok=True)
+    (presets / f"{name}.json").write_text(json.dumps(graph), "utf-8")
+    graph[save] = node("ProbeKeep", image=exit["inputs"]["images"], file="graph.npy")
+    preset = node("LINFRunPreset", image=[load, 0], mask=[load, 1], preset=name)
+    kept = node("ProbeKeep", image=["90", 0], file="preset.npy")
+    server.run(graph | {"90": preset, "91": kept})
+    for file in ("graph.npy", "preset.npy"):
+        assert np.abs(server.array(file)[0] - wanted).max() < 1e-6, file
+
+
 def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
     source = node("LoadImage", image=PHOTO)
     options = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}
@@ -336,26 +361,55 @@ def _computed(server: Server, graph: Graph) -> set[str]:
     return {str(data["node"]) for data in started}
 
 
-@pytest.mark.parametrize("change", [{"seed": 8}, {"frame": 3}, {"temperature": 1.5}, {"origin_y": 3}], ids=str)
-def test_what_learned_detail_does_not_use_is_no_reason_to_run_again(server: Server, change: dict[str, Any]) -> None:
-    source = server.put_array(photograph(1, 13, 17 + len(str(change)), 3))  # of its own: nothing is kept of it yet
-    first = upscaling(source, model="learned", scale=2.0, seed=0, frame=0, temperature=0.5, origin_y=0)
-    assert any(name.startswith("3.") for name in _computed(server, first))
+FAITHFUL, STILL = {"latent": "faithful"}, {"auto_temperature": False, "temperature": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"seed": 0}, {"seed": 8}),
+        ({}, {"frame": 3}),
+        ({}, {"temperature": 1.5}),
+        ({"origin_y": 0}, {"origin_y": 3}),
+        ({}, {"seed": 0}),
+        ({"latent": "drawn", "temperature": 0.2}, {"temperature": 0.3, "seed": 0}),
+        (FAITHFUL, {"strength": 0.5, "seed": 4}),
+        (FAITHFUL, {"auto_temperature": False, "temperature": 1.0}),
+        (FAITHFUL, STILL),
+        (STILL, {"strength": 0.3}),
+        (STILL, {"strength": 0.0, "temperature": 1.0}),
+        ({"height": 31}, {"scale": 3.0, "scale_x": 2.0}),
+        ({"megapixels": 0.002}, {"height": 60, "aspect": "fill"}),
+        ({"longest_side": 50}, {"shortest_side": 70, "width": 9}),
+        ({"height": 1, "only_enlarge": True}, {"seed": 5, "latent": "drawn", "strength": 0.7}),
+    ],
+    ids=str,
+)
+def test_what_a_run_does_not_use_is_no_reason_to_run_again(
+    server: Server, options: dict[str, Any], change: dict[str, Any]
+) -> None:
+    own = zlib.crc32(f"{options}{change}".encode())  # a picture of its own: nothing is kept of it yet
+    source = server.put_array(np.random.default_rng(own).random((1, 13, 17, 3), np.float32))
+    options = {"scale": 2.0} | options
+    assert any(name.startswith("3.") for name in _computed(server, upscaling(source, model="learned", **options)))
     kept = server.array("out.npy")
-    other = upscaling(source, model="learned", scale=2.0, **({"seed": 0, "frame": 0, "temperature": 0.5} | change))
-    if "origin_y" not in change:
-        other["3"]["inputs"]["origin_y"] = 0
+    other = upscaling(source, model="learned", **(options | change))
     assert not any(name.startswith("3.") for name in _computed(server, other))
     assert np.array_equal(server.array("out.npy"), kept)
     assert not _computed(server, other) & {"1", "2", "3"}
 
 
-def test_what_drawn_detail_uses_runs_again(server: Server) -> None:
+@pytest.mark.parametrize(
+    "change", [{"seed": 2}, {"strength": 0.5}, {"scale": 2.5}, {"height": 40, "width": 40}, {"passes": 2}], ids=str
+)
+def test_what_a_run_uses_runs_again(server: Server, change: dict[str, Any]) -> None:
     source = server.put_array(photograph(1, 13, 17, 3))
-    options = {"scale": 2.0, "latent": "drawn", "temperature": 0.5, "auto_temperature": False}
-    server.run(upscaling(source, model="learned", seed=1, **options))
+    options = {"scale": 2.0, "latent": "drawn", "seed": 1}
+    server.run(upscaling(source, model="learned", **options))
     first = server.array("out.npy")
-    assert "3" in _computed(server, upscaling(source, model="learned", seed=2, **options))
+    assert any(
+        name.startswith("3.") for name in _computed(server, upscaling(source, model="learned", **options | change))
+    )
     assert not np.array_equal(server.array("out.npy"), first)
 
 
@@ -418,7 +472,7 @@ def test_progress_and_previews_arrive(server: Server) -> None:
         prompt = server.submit(upscaling(source, scale=2.0, tile=64, seed=11), listener.client)
         messages = listener.until_over(prompt)
     steps = [
-        m["data"] for m in messages if isinstance(m, dict) and m["type"] == "progress" and m["data"]["node"] == "3"
+        m["data"] for m in messages if isinstance(m, dict) and m["type"] == "progress" and m["data"]["node"][0] == "3"
     ]
     assert len(steps) >= 6
     assert [s["value"] for s in steps] == sorted(s["value"] for s in steps)
@@ -512,6 +566,19 @@ def test_what_cannot_be_done_is_said(server: Server, options: dict[str, Any], sa
     error = server.fail(upscaling(server.put_array(photograph(1, 9, 9, 3)), **options))
     assert said in error
     assert "Traceback" not in error.partition("exception_message")[0]
+
+
+def test_a_wrong_prior_is_no_fault_of_the_model(server: Server) -> None:
+    graph = upscaling(server.put_array(photograph(1, 9, 9, 3)))
+    graph["2"]["inputs"]["prior"] = "nowhere"
+    error = server.fail(graph)
+    assert "The prior 'nowhere' is not there" in error
+    assert "input_name" not in error
+    graph["2"]["inputs"] = {"model": "nowhere", "prior": "auto"}
+    with pytest.raises(Refused) as refused:
+        server.submit(graph)
+    blamed = [e["extra_info"]["input_name"] for e in json.loads(str(refused.value))["node_errors"]["2"]["errors"]]
+    assert blamed == ["model"]
 
 
 def test_a_foreign_weights_file_is_named(server: Server) -> None:

@@ -123,6 +123,17 @@ def test_it_gives_what_the_command_line_gives(tmp_path: Path) -> None:
     assert (np.asarray(Files.open(tmp_path / "out.png")) == pixels).all()
 
 
+def test_values_between_two_levels_are_rounded_as_on_the_command_line(tmp_path: Path) -> None:
+    """Means of 2 x 2 pixels of 8 bits: a quarter of them lie halfway."""
+    layer, path = cells(), tmp_path / "halves.json"
+    Files.fromarray(layer.data).save(tmp_path / "in.png")
+    halve = {"class_type": "LINFResize", "inputs": {"image": ["3", 0], "factor": 0.5, "order": "bilinear"}}
+    path.write_text(json.dumps({"3": FROM_COMFYUI["3"], "6": halve, "9": FROM_COMFYUI["9"]}), "utf-8")
+    assert linf(["run", str(path), str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
+    [(pixels, _, _)] = run_graph(read_graph(path), [layer], "x")
+    assert (np.asarray(Files.open(tmp_path / "out.png")) == pixels).all()
+
+
 @pytest.mark.parametrize("name", ["photo", "liif", "lte"])
 def test_one_preset_serves_every_family(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In napari, on the command line, and over a stack; ComfyUI: test_one_preset_runs_with_every_family."""

@@ -1,7 +1,9 @@
 """Every way to ask for a size, alone and together; what passes through; what messages speak of."""
 
+import itertools
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,22 @@ from linf_nodes.pipeline.size import SizeWish
 from .models import make_model, picture
 
 UPSCALE = NODES["LINFUpscale"]
+
+
+def test_options_that_are_called_idle_change_nothing_and_the_others_do() -> None:
+    other = {
+        "scale": 2.5, "scale_x": 3.5, "height": 77, "width": 99, "megapixels": 0.02, "longest_side": 88,
+        "shortest_side": 66, "multiple_of": 8, "aspect": "fill",
+    }  # fmt: skip
+    free = SizeWish()
+    for names in (c for n in range(4) for c in itertools.combinations(other, n)):
+        wish = replace(free, **{name: other[name] for name in names})
+        for name in wish.idle():
+            for value in (other[name], getattr(free, name)):
+                assert replace(wish, **{name: value}).target((30, 40)) == wish.target((30, 40)), (names, name)
+    assert free.idle() == ["aspect"]
+    assert SizeWish(height=77).idle() == ["scale", "scale_x", "aspect"]
+    assert SizeWish(shortest_side=50, multiple_of=8).idle() == ["height", "width", "scale", "scale_x"]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ import torch
 from linf_nodes.catalogue.tensors import Levels
 from linf_nodes.errors import BadShape, BadValue, Cancelled
 from linf_nodes.models.checkpoint import write_weights
+from linf_nodes.pictures.samples import from_float, rounded
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.stacks.axes import Axes
 from linf_nodes.stacks.coordinates import Coordinates, size_for
-from linf_nodes.stacks.levels import as_samples, levels_of
+from linf_nodes.stacks.levels import levels_of
 from linf_nodes.stacks.units import unit_of
 from linf_nodes.stacks.volume import Output, Settings, Volume, estimate
 
@@ -243,7 +244,17 @@ def test_nothing_wraps_and_nothing_is_clipped_inside_the_type(model: str) -> Non
     ],
 )
 def test_samples_are_rounded_and_saturated(values: list[float], dtype: Any, expected: list[float]) -> None:
-    assert as_samples(np.array(values), np.dtype(dtype)).tolist() == expected
+    assert rounded(np.array(values), np.dtype(dtype)).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_value_beside_a_tie_becomes_one_sample_in_layers_stacks_and_files(dtype: Any) -> None:
+    top = int(np.iinfo(dtype).max)
+    ties = ((np.arange(top) + 0.5) / top).astype(np.float32)
+    near = np.concatenate([np.nextafter(ties, np.float32(0)), ties, np.nextafter(ties, np.float32(1))])
+    found = Levels(0, top).samples(near, np.dtype(dtype))
+    assert np.array_equal(found, from_float(near, np.dtype(dtype), (0, top)))
+    assert np.array_equal(found, np.rint(near * top)), "what numpy makes of a node's float32 picture"
 
 
 def test_levels_are_robust() -> None:

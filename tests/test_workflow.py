@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.catalogue.tensors import Levels, image_of, mask_of, picture_of
@@ -295,11 +296,31 @@ def test_levels_of_flat_and_usual_pictures(tmp_path: Path) -> None:
         assert np.array_equal(picture_of(image_of(found, levels), found, levels).pixels, found.pixels)
 
 
-def test_masks_are_inverted_alpha(tmp_path: Path) -> None:
+def test_masks_are_inverted_alpha_and_there_is_none_without(tmp_path: Path) -> None:
     found = read_picture(write_png(tmp_path / "a.png", c=4))
+    mask = mask_of(image_of(found, Levels()))
     assert found.alpha is not None
-    assert np.allclose(mask_of(found)[0].numpy(), 1 - found.alpha)
-    assert not mask_of(read_picture(write_png(tmp_path / "b.png"))).any()
+    assert mask is not None
+    assert np.allclose(mask[0].numpy(), 1 - found.alpha)
+    for c in (1, 3):
+        assert mask_of(image_of(read_picture(write_png(tmp_path / "b.png", c=c)), Levels())) is None
+
+
+@pytest.mark.parametrize("c", [3, 4])
+def test_a_mask_that_nobody_painted_is_none_and_opaque_pictures_with_alpha_have_one(tmp_path: Path, c: int) -> None:
+    """As in ComfyUI, whose Load Image makes up a mask for the first kind, which its nodes pass over."""
+    pixels = samples(c=c)
+    pixels[..., 3:] = 255
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    source = read_picture(tmp_path / "in.png")
+    masked = one_click(scale=2.0)
+    masked["3"]["inputs"]["mask"] = ["1", 1]
+    made, plain, faithful = (
+        Preset.of(parse_graph(graph)).transform(source)[0].pixels
+        for graph in (masked, one_click(scale=2.0), one_click(scale=2.0, latent="faithful"))
+    )
+    assert not np.array_equal(plain, faithful)
+    assert np.array_equal(made, plain if c == 3 else faithful)
 
 
 def test_batches_cannot_be_saved_as_one_picture(tmp_path: Path) -> None:

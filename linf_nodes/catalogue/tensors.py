@@ -11,6 +11,10 @@ from torch import Tensor
 from ..errors import BadShape
 from ..pictures import Depth, Picture
 from ..pictures.picture import FloatArray
+from ..pictures.samples import rounded, spread
+from ..pipeline.features import has_alpha
+
+PLACEHOLDER = (64, 64)  # of the mask that Load Image gives for a picture without alpha: all zeros, whatever its size
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,15 @@ class Levels:
         return self == Levels()
 
     def normal(self, pixels: FloatArray) -> FloatArray:
-        return pixels if self.usual else ((pixels.astype(np.float64) - self.low) / self._span).astype(np.float32)
+        span = self.high - self.low
+        return pixels if self.usual else ((pixels.astype(np.float64) - self.low) / span).astype(np.float32)
 
     def restored(self, pixels: FloatArray) -> FloatArray:
-        return pixels if self.usual else self.exactly(pixels).astype(np.float32)
+        return pixels if self.usual else spread(pixels, (self.low, self.high)).astype(np.float32)
 
-    def exactly(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """The same in float64, for samples that float32 would round."""
-        wide: NDArray[np.float64] = values.astype(np.float64) * self._span + self.low
-        return wide
-
-    @property
-    def _span(self) -> float:
-        return self.high - self.low
+    def samples(self, values: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The same as a sample type: rounded as in a picture file, and saturated at the type's limits."""
+        return rounded(spread(values, (self.low, self.high)), dtype)
 
 
 def image_of(picture: Picture, levels: Levels) -> Tensor:
@@ -59,11 +59,14 @@ def image_of(picture: Picture, levels: Levels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))[None]
 
 
-def mask_of(picture: Picture) -> Tensor:
-    """The inverted alpha `[1, h, w]`: 1 where the picture is transparent."""
-    if picture.alpha is None:
-        return torch.zeros(1, *picture.pixels.shape[:2])
-    return 1 - torch.from_numpy(picture.alpha)[None]
+def mask_of(image: Tensor) -> Tensor | None:
+    """The mask that Load Image gives of an image `[b, c, h, w]`: its inverted alpha `[b, h, w]`, None without one."""
+    return painted(1 - image[:, -1]) if has_alpha(image) else None
+
+
+def painted(mask: Tensor) -> Tensor | None:
+    """A mask, or None for the one that ComfyUI's Load Image makes up: it would silently switch all detail off."""
+    return None if tuple(mask.shape[-2:]) == PLACEHOLDER and not bool(mask.any()) else mask
 
 
 def picture_of(image: Tensor, like: Picture, levels: Levels, depth: Depth | None = None) -> Picture:

@@ -21,7 +21,7 @@ from .pickled import from_bare, read_pickled
 from .spec import Spec
 from .weights import Weights, own_copies, weights_hash
 
-__all__ = ["VERSION", "Weights", "build", "read_weights", "states_prior", "weights_hash", "write_card", "write_weights"]
+__all__ = ["VERSION", "Weights", "build", "read_weights", "stated", "weights_hash", "write_card", "write_weights"]
 
 VERSION = 1
 _PARTS = ("linf", "prior")  # of the format from its first day: the first holds the model
@@ -53,13 +53,17 @@ def read_weights(path: Path) -> Weights:
         raise UnsupportedWeights(f"'{path}': {said}") from error
 
 
-def states_prior(path: Path) -> bool:
-    """Whether the header of one of our own files describes a learned prior; False for every other file."""
+def stated(path: Path) -> tuple[str | None, bool]:
+    """What the header of one of our own files says: the model's kind, and whether there is a learned prior.
+
+    None and False for every other file, and for what is not there.
+    """
     try:
         with safe_open(path, "pt") as file:
-            return bool(_json(dict(file.metadata() or {}), "spec").get("prior"))
-    except (SafetensorError, OSError, UnsupportedWeights):
-        return False
+            spec = _json(dict(file.metadata() or {}), "spec")
+        return Spec.of(spec["linf"]).name if spec.get("linf") else None, bool(spec.get("prior"))
+    except (SafetensorError, OSError, AttributeError, UnsupportedWeights):
+        return None, False
 
 
 def write_weights(path: Path, weights: Weights, half: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Between the integers of a file and float32 planes."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,10 +70,29 @@ def from_float(plane: FloatArray, dtype: np.dtype[Any], limits: tuple[float, flo
     """Map 0 and 1 to `limits`; integers are clipped, then rounded. Inverts `to_float` exactly below 2**23 steps."""
     if dtype.kind == "f":
         return plane.astype(dtype, copy=False)
+    return rounded(spread(plane, limits), dtype, limits)
+
+
+def spread(plane: FloatArray, limits: tuple[float, float]) -> NDArray[Any]:
+    """Map 0 and 1 to `limits`, in float32 where it holds every step, else in float64: for every host alike."""
     low, high = limits
-    scaled: Samples = np.clip(plane, 0, 1)
-    if low == 0 and high <= 65535:
-        scaled *= np.float32(high)
-    else:
-        scaled = scaled.astype(np.float64) * (high - low) + low
-    return np.rint(scaled, out=scaled).astype(dtype)
+    if low == 0 and high <= 65535 and float(high).is_integer():
+        return np.multiply(plane, np.float32(high))
+    wide: Samples = plane.astype(np.float64) * (high - low) + low
+    return wide
+
+
+def rounded(values: NDArray[Any], dtype: np.dtype[Any], limits: tuple[float, float] | None = None) -> Samples:
+    """Values as a sample type: integers are rounded and saturated, within `limits` if given, never wrapped.
+
+    `values` may be overwritten: a copy of a large picture would cost as much again.
+    """
+    if dtype.kind == "f":
+        most = np.finfo(dtype)
+        held: Samples = np.clip(values, most.min, most.max)
+        return held.astype(dtype)
+    whole = np.iinfo(dtype)
+    low, top = limits or (float(whole.min), float(whole.max))
+    top = top if int(top) <= whole.max else math.nextafter(top, 0)  # 2**64 - 1 is no float
+    np.clip(np.rint(values, out=values), low, top, out=values)
+    return values.astype(dtype)

@@ -10,10 +10,13 @@ The picture is `bilinear + mean + amount * detail`:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import BadValue
-from .fields import Draws, can, require
+from ..models.checkpoint import stated
+from ..models.registry import NETWORKS
+from .fields import Draws, can, field_of, require
 from .model import LoadedModel
 
 Kind = Literal["faithful", "drawn", "learned"]
@@ -92,6 +95,17 @@ class Detail:
             "seed": seed if drawn else None,
             "frame": frame if drawn else None,
         }
+
+
+def stated_kind(path: Path) -> Kind | None:
+    """The detail that a model gives where nobody chose, by its file's header alone; None where that does not say it."""
+    model, prior = stated(path)
+    if model not in NETWORKS:
+        return None
+    build = NETWORKS[model].build
+    if not (isinstance(build, type) and issubclass(field_of(build), Draws)):
+        return "faithful"
+    return "learned" if prior else "drawn"
 
 
 def described(record: Mapping[str, Any]) -> str:

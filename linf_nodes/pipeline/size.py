@@ -91,6 +91,14 @@ class SizeWish:
         grid = _pair(max(n, f) for n, f in zip(lr_size, fitted, strict=True))
         return Target(lr_size, grid, fitted, size, grid != lr_size or not (self.only_enlarge or self.reduce))
 
+    def idle(self) -> list[str]:
+        """The options that change nothing, given the others: another decides the size, or it keeps the aspect."""
+        order = (("megapixels",), ("longest_side",), ("shortest_side",), ("height", "width"), ("scale", "scale_x"))
+        ranks = [any(getattr(self, name) > 0 for name in names) for names in order[:-1]]
+        decides = ranks.index(True) if any(ranks) else len(ranks)
+        aspect = [] if self._boxed or self.multiple_of > 1 else ["aspect"]
+        return [name for names in order[decides + 1 :] for name in names] + aspect
+
     def _asked(self, lr_size: Size) -> Size:
         """The size before it is rounded to a multiple; with `fill`, that of what is kept."""
         h, w = lr_size

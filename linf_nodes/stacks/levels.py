@@ -10,6 +10,7 @@ import numpy as np
 
 from ..catalogue.tensors import Levels
 from ..errors import BadValue, DamagedPart
+from ..pictures.samples import rounded
 from .axes import Array, Axes, Index
 
 # Percentiles of the volume that become 0 and 1, as for the stacks that models are trained on; and those that must lie
@@ -72,24 +73,13 @@ def full_range(dtype: np.dtype[Any]) -> Levels:
     return Levels() if dtype.kind == "f" else Levels(0.0, float(np.iinfo(dtype).max))
 
 
-def as_samples(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values as a sample type: integers are rounded and saturated, never wrapped or truncated."""
-    if dtype.kind == "f":
-        limit = np.finfo(dtype)
-        return np.clip(values, limit.min, limit.max).astype(dtype)
-    limits = np.iinfo(dtype)
-    top = float(limits.max)
-    top = top if int(top) <= limits.max else math.nextafter(top, 0)  # 2**64 - 1 is no float
-    return np.clip(np.rint(values), float(limits.min), top).astype(dtype)
-
-
 def halved(samples: Array, dtype: np.dtype[Any]) -> Array:
     """Means of 2 x 2 samples of the last two axes, rounded; a last odd row or column is left out."""
     *others, height, width = samples.shape
     ky, kx = min(2, height), min(2, width)
     whole = samples[..., : height // ky * ky, : width // kx * kx].astype(np.float64)
     means = whole.reshape(*others, height // ky, ky, width // kx, kx).mean((-3, -1))
-    return as_samples(means, dtype)
+    return rounded(means, dtype)
 
 
 def fingerprint(source: Any, axes: Axes) -> str:

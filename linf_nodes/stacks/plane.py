@@ -24,7 +24,7 @@ from ..pipeline.prior import seen
 from ..pipeline.render import Amount, plan_for, stream
 from .axes import Array, Index
 from .description import VolumeDescription
-from .levels import REACH, as_samples, fetched, full_range
+from .levels import REACH, fetched, full_range
 
 SIDE = 1024  # output pixels of a block at most: a chunk of 2 MB in 16 bits
 ALIGN = 8  # patches: so a block can be cut into two, four or eight equal chunks
@@ -164,15 +164,15 @@ class Plane:
             raise BadValue(
                 f"The model {self.model.name!r} overflowed in plane {self.index}: use the precision float32."
             )
-        return as_samples(self.levels.exactly(values), self.volume.source_dtype)
+        return self.levels.samples(values, self.volume.source_dtype)
 
     def _joined(self, result: Array, window: Window, pixels: Block) -> Array:
         """With the alpha, enlarged bilinearly, where there is one."""
         if window.alpha is None:
             return result
         dtype = self.volume.source_dtype
-        alpha = full_range(dtype).exactly(window.enlarged(window.alpha, self.grid, pixels))
-        return np.concatenate((result, as_samples(alpha, dtype)))
+        alpha = full_range(dtype).samples(window.enlarged(window.alpha, self.grid, pixels), dtype)
+        return np.concatenate((result, alpha))
 
     def _deviation(self, window: Window, block: Block) -> Array:
         """Standard deviations in the source's intensities; an alpha has none."""

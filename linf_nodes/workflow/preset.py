@@ -77,10 +77,11 @@ class Preset:
         Further outputs that are bound to files are written.
         """
         levels = Levels.of(picture)
-        pictures = {self.entry.id: (image_of(picture, levels), mask_of(picture))}
+        images = {self.entry.id: image_of(picture, levels)}
         for i, path in self.sources.items():
             other = read_picture(path)
-            pictures[i] = image_of(other, Levels.of(other)), mask_of(other)
+            images[i] = image_of(other, Levels.of(other))
+        pictures = {i: (image, mask_of(image)) for i, image in images.items()}
         loaders = [s.id for s in self._models()]
         values = run(self.graph, pictures, loaders, progress, scheduler)
         recipe = self._recipe({i: values[i][0] for i in loaders}, levels)

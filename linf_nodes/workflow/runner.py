@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, Any], None]
 Values = tuple[Any, ...]
+Loaded = tuple[Tensor, Tensor | None]
 Scheduler = str | Callable[..., Any]
 
 _PARTS = 100  # of a step, for progress
@@ -25,7 +26,7 @@ _PARTS = 100  # of a step, for progress
 
 def run(
     graph: Graph,
-    pictures: Mapping[str, tuple[Tensor, Tensor]],
+    pictures: Mapping[str, Loaded],
     keep: Iterable[str] = (),
     progress: Progress | None = None,
     scheduler: Scheduler = "synchronous",
@@ -37,7 +38,7 @@ def run(
     Parameters
     ----------
     pictures
-        For every Load Image node its `IMAGE [b, c, h, w]` and its `MASK [b, h, w]`.
+        For every Load Image node its `IMAGE [b, c, h, w]` and its `MASK [b, h, w]`, None where nothing is painted.
     keep
         Further nodes whose values are wanted; they are run even if no output needs them.
     progress
@@ -65,9 +66,7 @@ def run(
     return dict(zip(wanted, values, strict=True))
 
 
-def _tasks(
-    steps: Iterable[GraphNode], pictures: Mapping[str, tuple[Tensor, Tensor]], tally: "_Tally | None"
-) -> "dict[str, Delayed]":
+def _tasks(steps: Iterable[GraphNode], pictures: Mapping[str, Loaded], tally: "_Tally | None") -> "dict[str, Delayed]":
     from dask.delayed import delayed
 
     tasks: dict[str, Delayed] = {}
@@ -83,7 +82,7 @@ def _tasks(
 
 def _perform(
     step: GraphNode,
-    picture: tuple[Tensor, Tensor] | None,
+    picture: Loaded | None,
     tally: "_Tally | None",
     inputs: Mapping[str, tuple[Values, int]],
 ) -> Values:

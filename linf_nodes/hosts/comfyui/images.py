@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...catalogue.tensors import painted
 from ...errors import BadShape
-
-PLACEHOLDER = (64, 64)  # of the mask that Load Image gives for a picture without alpha: all zeros, whatever its size
 
 
 def image_in(image: Tensor) -> Tensor:
@@ -41,10 +40,6 @@ def unshared(image: Tensor, others: Iterable[Any]) -> Tensor:
 
 
 def mask_in(mask: Tensor) -> Tensor | None:
-    """A mask as float32 on the CPU, or None for the placeholder that Load Image makes up.
-
-    A 64 x 64 mask of zeros was never painted; it would silently switch all texture off, for which amounts are there.
-    """
-    if tuple(mask.shape[-2:]) == PLACEHOLDER and not bool(mask.any()):
-        return None
-    return mask.to("cpu", torch.float32)
+    """A mask as float32 on the CPU, or None for the placeholder that Load Image makes up."""
+    given = painted(mask)
+    return None if given is None else given.to("cpu", torch.float32)

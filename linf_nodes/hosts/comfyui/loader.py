@@ -25,13 +25,15 @@ def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def validate_inputs(cls: type[Any], model: str | None = None, prior: str | None = None) -> bool | str:
-    """Before anything runs: which file is missing, and where it belongs. A wired name is not known yet."""
+def validate_inputs(cls: type[Any], model: str | None = None) -> bool | str:
+    """Before anything runs: that the model is missing, and where it belongs. A wired name is not known yet.
+
+    ComfyUI blames every input that is named here for what is wrong with one: so the prior is judged when the node runs.
+    """
     try:
-        _files({"model": model, "prior": prior})
+        return model is None or bool(file_of(model))
     except UnsupportedWeights as error:
         return str(error)
-    return True
 
 
 def fingerprint_inputs(cls: type[Any], **values: Any) -> tuple[Any, ...]:
@@ -45,9 +47,7 @@ def _files(values: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def file_of(name: str, what: str = "model") -> Path:
-    """The file of a name, with or without its ending; a path is not a name.
-
-    ComfyUI says what is wrong with one of several inputs at all of them: so the sentence says `what` was named.
+    """The file of a name, with or without its ending; a path is not a name. The sentence says `what` was named.
 
     Raises
     ------

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from ...catalogue.tensors import mask_of
 from ...pipeline.model import LoadedModel
 from ...pipeline.render import Progress
 from ...workflow import Graph, Preset, parse_graph, presets, read_graph, run, save_preset, with_values
@@ -31,9 +31,9 @@ def run_named(name: str, image: Tensor, mask: Tensor | None, progress: Progress 
     graph, models = preset.graph, _models(preset.graph)
     wanted = [{"image": image, **s.node.defaults, **s.values} for s in graph.steps.values()]
     needed = [node_bytes(m, values) for m in models for values in wanted if "scale" in values]
-    shown = torch.zeros(len(image), *image.shape[-2:]) if mask is None else mask
+    mask = mask_of(image) if mask is None else mask
     with memory.loaded(models, max(needed, default=0)):
-        values = run(graph, {preset.entry.id: (image, shown)}, progress=progress)
+        values = run(graph, {preset.entry.id: (image, mask)}, progress=progress)
     result: Tensor = values[preset.exit.id][0]
     return result
 

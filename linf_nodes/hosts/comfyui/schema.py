@@ -6,7 +6,7 @@ from typing import Any
 
 from ...catalogue.node import Input, Node
 from ...workflow.image_nodes import is_output
-from . import idle
+from . import details, idle
 
 MENU = "image/upscaling"  # where ComfyUI lists its own upscalers
 NOTHING = "(nothing there)"
@@ -74,7 +74,9 @@ def make_schema(io: Any, node: Node) -> Any:
         fields = input_fields(i)
         if "control_after_generate" in fields and (modes := getattr(io, "ControlAfterGenerate", None)) is not None:
             fields["control_after_generate"] = modes.fixed  # a new seed is asked for, not given unasked
-        inputs.append(factory(**accepted(factory, fields)))
+        inputs.append(made := factory(**accepted(factory, fields)))
+        if (node.id, i.name) == ("LINFLoadModel", "model") and hasattr(made, "extra_dict"):
+            made.extra_dict = {details.KEY: details.details()}
     outputs = []
     for kind, fields in output_fields(node):
         factory = class_of(io, kind).Output

@@ -11,7 +11,7 @@ from .affine import AffineField
 from .field import HALF, Draws, Field, Gaussian
 from .local import LocalField
 
-__all__ = ["HALF", "Draws", "Field", "Gaussian", "can", "field_class", "narrowed", "require"]
+__all__ = ["HALF", "Draws", "Field", "Gaussian", "can", "field_class", "field_of", "narrowed", "require"]
 
 Kind = TypeVar("Kind", bound=Field)
 
@@ -20,7 +20,12 @@ _FIELDS: Mapping[type[Network], type[Field]] = {LINF: AffineField, Network: Loca
 
 def field_class(model: LoadedModel) -> type[Field]:
     """The field of a model's pictures."""
-    return next(field for kind, field in _FIELDS.items() if isinstance(model.network, kind))
+    return field_of(type(model.network))
+
+
+def field_of(network: type[Network]) -> type[Field]:
+    """The field of a kind of network."""
+    return next(field for kind, field in _FIELDS.items() if issubclass(network, kind))
 
 
 def can(model: LoadedModel, capability: type[Field]) -> bool:

@@ -20,14 +20,14 @@ class Facts:
 def facts() -> Facts:
     """Read the catalogue; takes seconds the first time in a process, as torch is loaded."""
     from ....catalogue import NODES
-    from ....models.checkpoint import states_prior
+    from ....models.checkpoint import stated
     from ....pipeline.store import available_models
 
     inputs = {i.name: i for i in (*NODES["LINFUpscale"].inputs, *NODES["LINFLoadModel"].inputs)}
     return Facts(
         {name: str(i.options.get("tooltip", "")) for name, i in inputs.items()},
         tuple(inputs["model"].choices()),
-        tuple(name for name, path in available_models().items() if states_prior(path)),
+        tuple(name for name, path in available_models().items() if stated(path)[1]),
         ("auto", "cpu", *_accelerators()),
         tuple(inputs["precision"].choices()),
     )

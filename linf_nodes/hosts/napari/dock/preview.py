@@ -10,7 +10,6 @@ from ..layers.options import Options
 from ..layers.view import Index, Rectangle
 
 if TYPE_CHECKING:
-    from ....catalogue.tensors import Levels
     from ....pipeline.blocks import Block
     from ....pipeline.model import LoadedModel
     from ....stacks.plane import Plane
@@ -41,9 +40,8 @@ class Held:
 
     def picture(self, amount: float) -> NDArray[Any]:
         """`steady + amount * detail` in the source's intensities, type and order of axes, without looped ones."""
-        values = _samples(
-            self.volume.levels_at(self.index), self.steady + np.float32(amount) * self.detail, self.volume
-        )
+        levels = self.volume.levels_at(self.index)
+        values = levels.samples(self.steady + np.float32(amount) * self.detail, self.volume.source_dtype)
         return self.volume.axes.from_planes(values if self.alpha is None else np.concatenate((values, self.alpha)))
 
     def shown(self, amount: float) -> NDArray[Any]:
@@ -77,7 +75,8 @@ def hold(volume: "Volume", index: Index, view: Rectangle) -> Held:
     still = steady.numpy() if window.excess is None else steady.numpy() + window.enlarged(window.excess, grid, pixels)
     alpha = None
     if window.alpha is not None:
-        alpha = _samples(full_range(volume.source_dtype), window.enlarged(window.alpha, grid, pixels), volume)
+        dtype = volume.source_dtype
+        alpha = full_range(dtype).samples(window.enlarged(window.alpha, grid, pixels), dtype)
     kind = volume.settings.detail.kind(model)
     return Held(volume, index, still, detail.numpy(), alpha, kind, model, max(grid.scale))
 
@@ -91,10 +90,3 @@ def _seen(patches: "Block", plane: "Plane", whole: bool) -> "Block":
     if whole:
         return Block(*(Span(0, n) for n in grid.lr_size))
     return seen(model, grid, patches, learned=False)
-
-
-def _samples(levels: "Levels", values: NDArray[Any], volume: "Volume") -> NDArray[Any]:
-    """Values in the network's units as samples of the source's type."""
-    from ....stacks.levels import as_samples
-
-    return as_samples(levels.exactly(values), volume.source_dtype)

@@ -12,7 +12,7 @@ from ....catalogue.tensors import Levels
 from ....errors import BadShape
 from ....stacks.axes import Array, Axes, Index
 from ....stacks.checked_source import checked
-from ....stacks.levels import as_samples, fetched, full_range, levels_of
+from ....stacks.levels import fetched, full_range, levels_of
 from .computation import axes_of
 from .placement import Place, looks, transform
 from .source import Source, default_axes, source_of
@@ -97,8 +97,9 @@ class Stack:
         colours = _colours(values)
         if deviation:
             return self._deviation(values, plane)
-        parts = [self.levels_at(plane).exactly(values[:colours]), full_range(self.dtype).exactly(values[colours:])]
-        return np.concatenate([as_samples(part, self.dtype) for part in parts])
+        levels = (self.levels_at(plane), full_range(self.dtype))
+        parts = (values[:colours], values[colours:])
+        return np.concatenate([own.samples(part, self.dtype) for own, part in zip(levels, parts, strict=True)])
 
     def _deviation(self, values: Array, plane: int) -> Array:
         """Grey, `[1, h, w]` float32: of colours the root of the mean square, as napari shows no colours beyond 1."""

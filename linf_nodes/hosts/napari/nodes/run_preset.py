@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import torch
 
-from ....catalogue.tensors import Levels
+from ....catalogue.tensors import Levels, mask_of
 from ....errors import BadShape, BadValue
 from ....version import made_by
 from ....workflow import Graph, GraphNode, find_preset, parse_graph, presets, read_graph, run, with_values
@@ -58,7 +58,8 @@ def run_graph(graph: Graph, layers: Sequence[Any], title: str, progress: Progres
     rooms: dict[str, Any] = {}
     hashes: dict[str, str] = {}
     for p in range(len(stacks[0].planes)):
-        pictures = {e.id: _picture(s, p, stacks[0].levels_at(p)) for e, s in zip(entries, stacks, strict=True)}
+        images = {e.id: s.image(p, stacks[0].levels_at(p)) for e, s in zip(entries, stacks, strict=True)}
+        pictures = {i: (image, mask_of(image)) for i, image in images.items()}
         part = None if progress is None else part_of(progress, p, len(stacks[0].planes))
         values = run(_frame(graph, p), pictures, loaders, part)
         hashes = {i: values[i][0].hash for i in loaders}
@@ -125,12 +126,6 @@ def _check_count(wanted: int, layers: Sequence[Any]) -> None:
     if len(layers) != wanted:
         names = ", ".join(f"'{layer.name}'" for layer in layers) or "none"
         raise BadValue(f"The workflow takes {wanted} pictures, and these layers are selected: {names}.")
-
-
-def _picture(stack: Stack, p: int, levels: Levels) -> tuple[torch.Tensor, torch.Tensor]:
-    """A plane, and its mask as ComfyUI's Load Image gives it: the inverted alpha."""
-    image = stack.image(p, levels)
-    return image, 1 - image[:, -1] if image.shape[1] in (2, 4) else torch.zeros_like(image[:, 0])
 
 
 def _frame(graph: Graph, p: int) -> Graph:
