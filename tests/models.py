@@ -40,6 +40,8 @@ NETWORKS: dict[str, dict[str, object]] = {
     "liif": _MLP,
     "lte": {**_MLP, "hidden_dim": 16},
     "lte-fast": {"num_layer": 2, "hidden_dim": 16},
+    "ipe-liif": {**_MLP, "bands": 4},
+    "ipe-metasr": {"bands": 4},
 }
 """Small sizes of the models that have any; of another name the defaults."""
 PRIORS = {

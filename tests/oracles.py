@@ -105,4 +105,46 @@ def _lte(paired: bool, prefix: str) -> Any:
     return make
 
 
+def _area(y: float, x: float, half: list[float], bands: int) -> Array:
+    """The mean of every wave over a pixel around a centre, by numerical integration of both axes."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    parts = []
+    for centre, h in zip((y, x), half, strict=True):
+        for wave in (np.sin, np.cos):
+            parts.append([0.5 * weights @ wave(2.0**k * (centre + h * nodes)) for k in range(bands)])
+    return np.concatenate(parts)
+
+
+def _ipe_liif(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
+    w, half = _weights(network), [n / m for n, m in zip(lr, hr, strict=True)]
+
+    def answer(y: int, x: int) -> Array:
+        total = np.zeros(3)
+        for r, c, dy, dx, area in _corners(y, x, lr, hr):
+            place = _area(dy, dx, half, network.bands)
+            hidden = np.concatenate([_unfolded(features, r, c), place])
+            for i in range(3):
+                if i == 1:  # two hidden layers: the encoding enters the second again
+                    hidden = np.concatenate([hidden, place])
+                hidden = w[f"imnet.layers.{2 * i}.weight"] @ hidden + w[f"imnet.layers.{2 * i}.bias"]
+                hidden = np.maximum(hidden, 0) if i < 2 else hidden
+            total += area * hidden
+        return total
+
+    return answer
+
+
+def _ipe_metasr(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
+    w, half = _weights(network), [n / m for n, m in zip(lr, hr, strict=True)]
+
+    def answer(y: int, x: int) -> Array:
+        r, c = y * lr[0] // hr[0], x * lr[1] // hr[1]
+        centre = [2 * ((i + 0.5) * n / m - (cell + 0.5)) for i, n, m, cell in zip((y, x), lr, hr, (r, c), strict=True)]
+        place = _area(*centre, half, network.bands)
+        return _unfolded(features, r, c) @ _mlp(w, place, "imnet.layers").reshape(-1, 3)
+
+    return answer
+
+
 ORACLES = {"LIIF": _liif, "MetaSR": _metasr, "LTE": _lte(True, "imnet.layers"), "LTE fast": _lte(False, "layers")}
+ORACLES |= {"IPE-LIIF": _ipe_liif, "IPE-MetaSR": _ipe_metasr}

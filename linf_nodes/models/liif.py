@@ -49,7 +49,11 @@ class LIIF(Network):
         self.local_ensemble, self.feat_unfold, self.cell_decode = local_ensemble, feat_unfold, cell_decode
         self.seen = encoder.out_dim * (9 if feat_unfold else 1)
         self.width, self.reach = hidden_list[0], 1 if feat_unfold else 0
-        self.imnet = MLP(self.seen + (4 if cell_decode else 2), 3, hidden_list)
+        self.imnet = self.decoder(hidden_list)
+
+    def decoder(self, hidden_list: Sequence[int]) -> MLP:
+        """The MLP, of features, the way to the query and the size of its pixel."""
+        return MLP(self.seen + (4 if self.cell_decode else 2), 3, hidden_list)
 
     def cells(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
         """The first layer's share of the features, `[b * cells, width]`."""
@@ -70,15 +74,21 @@ class LIIF(Network):
         if not self.local_ensemble:
             corners = nearest(corners)
         q, n = corners.cell.shape
-        first, *others, last = self.imnet.linears
-        way = single(first.weight[:, self.seen : self.seen + 2])
         rows = cells.index_select(0, corners.cell.flatten()).view(q, n, -1)
         offset = torch.stack((corners.rel_y, corners.rel_x), 2)
+        x = self.hidden(rows, offset, phase)
+        last = self.imnet.linears[-1]
+        weight = corners.weight.unsqueeze(-1).to(x.dtype)  # the last layer is linear: the mean may go first
+        return F.linear((x.view(q, n, -1) * weight).sum(1), last.weight, last.bias)
+
+    def hidden(self, rows: Tensor, offset: Tensor, phase: Tensor) -> Tensor:
+        """The last hidden layer `[q * n, c]`, of the cells' share `rows [q, n, width]` and `offset [q, n, 2]`."""
+        first, *others, last = self.imnet.linears
+        way = single(first.weight[:, self.seen : self.seen + 2])
         x = torch.relu(rows + F.linear(offset, way) + phase.unsqueeze(1)).flatten(0, 1).to(last.weight.dtype)
         for layer in others:
             x = torch.relu(linear(layer, x))
-        weight = corners.weight.unsqueeze(-1).to(x.dtype)  # the last layer is linear: the mean may go first
-        return F.linear((x.view(q, n, -1) * weight).sum(1), last.weight, last.bias)
+        return x
 
 
 def _is_liif(state: State) -> bool:

@@ -32,11 +32,13 @@ class MetaSR(Network):
     asked = "corner"
     over_bilinear = False
     width = 3 * (HIDDEN + 1)
+    places = 3
+    """Numbers that say where a query lies."""
 
     def __init__(self, encoder: Encoder):
         super().__init__()
         self.encoder = encoder
-        self.imnet = MLP(3, 9 * encoder.out_dim * 3, (HIDDEN,))
+        self.imnet = MLP(self.places, 9 * encoder.out_dim * 3, (HIDDEN,))
 
     def cells(self, feat: Tensor, part: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
         """`[b * cells, 3 * 257]`: for each colour what every hidden number is multiplied by, and a constant."""
@@ -52,12 +54,15 @@ class MetaSR(Network):
 
     def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
         """Colours `[q, 3]`."""
-        first = self.imnet.linears[0]
-        cell, y, x, _ = corners.first()
-        seen = torch.cat((y / 2, x / 2, phase.expand(len(cell), 1)), 1)
+        first, cell = self.imnet.linears[0], corners.cell[:, 0]
+        seen = self.place(torch.cat((corners.rel_y[:, :1], corners.rel_x[:, :1]), 1), phase)
         hidden = torch.relu(F.linear(seen, single(first.weight), single(first.bias))).unsqueeze(-1)
-        table = cells.index_select(0, cell.flatten()).view(-1, 3, HIDDEN + 1)
+        table = cells.index_select(0, cell).view(-1, 3, HIDDEN + 1)
         return (table[..., :HIDDEN] @ hidden).squeeze(-1) + table[..., HIDDEN]
+
+    def place(self, offset: Tensor, phase: Tensor) -> Tensor:
+        """What the MLP sees `[q, places]` of offsets `[q, 2]` from the cell's first corner, 2 per LR pixel."""
+        return torch.cat((offset / 2, phase.expand(len(offset), 1)), 1)
 
 
 def _is_metasr(state: State) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UnsupportedWeights
-from . import edsr, edsr_prior, liif, linf, lte, metasr, rdn, rrdb, smfanet, span, swin_prior, swinir, unet
+from . import edsr, edsr_prior, ipe, liif, linf, lte, metasr, rdn, rrdb, smfanet, span, swin_prior, swinir, unet
 from .contract import Encoder, Network
 from .entry import Entry, State, below
 from .latent_front import LatentPrior
@@ -20,6 +20,7 @@ NETWORKS: dict[str, Entry] = {}
 NETWORKS |= linf.ENTRIES
 NETWORKS |= metasr.ENTRIES
 NETWORKS |= lte.ENTRIES
+NETWORKS |= ipe.ENTRIES
 NETWORKS |= liif.ENTRIES
 
 # Families that share nodes or files with ours and do not run yet: tensors whose names begin so.
