@@ -360,3 +360,40 @@ def test_presets_say_what_auto_stood_for_and_stay_as_they_are(viewer: Any, qtbot
     dock.presets.load()
     options = dock.options()
     assert (options.model, options.latent, options.seed, options.scale) == ("photo", "auto", 0, (4.0, 4.0))
+
+
+def test_ranges_defaults_and_choices_are_the_catalogue_s(qtbot: Any) -> None:
+    from linf_nodes.catalogue import NODES
+    from linf_nodes.hosts.napari.dock.choices import facts
+    from linf_nodes.hosts.napari.dock.compute_section import ComputeBox
+    from linf_nodes.hosts.napari.dock.model_section import ModelBox
+    from linf_nodes.hosts.napari.dock.size_section import SizeBox
+
+    wanted = {i.name: i for name in ("LINFUpscale", "LINFLoadModel") for i in NODES[name].inputs}
+    model, compute, size = ModelBox(), ComputeBox(), SizeBox()
+    for box in (model, compute, size):
+        qtbot.addWidget(box)
+    numbers = {
+        "temperature": model.temperature,
+        "strength": model.strength,
+        "seed": model.seed,
+        "tile": compute.tile,
+        "passes": compute.passes,
+        "scale": size.scale[0],
+        "height": size.side[0],
+        "width": size.side[1],
+    }
+    for name, field in numbers.items():
+        options = wanted[name].options
+        assert (field.minimum(), field.maximum()) == (options["min"], options["max"]), name
+    given = {**model.values(), **compute.values()}
+    for name in ("temperature", "auto_temperature", "strength", "seed", "tile", "passes", "latent", "prior", "device"):
+        assert given[name] == wanted[name].default, name
+    assert [model.latent.itemData(i) for i in range(model.latent.count())] == list(wanted["latent"].choices())
+    offered = [compute.precision.itemData(i) for i in range(compute.precision.count())]
+    assert offered == list(wanted["precision"].choices()) == list(facts().precisions)
+    told = facts().tips
+    named = {name for box in (model, compute, size) for name in box.named}
+    assert {name: told[name] for name in named & set(wanted)} == {
+        name: wanted[name].options.get("tooltip", "") for name in named & set(wanted)
+    }
