@@ -42,6 +42,7 @@ NETWORKS: dict[str, dict[str, object]] = {
     "lte-fast": {"num_layer": 2, "hidden_dim": 16},
     "ipe-liif": {**_MLP, "bands": 4},
     "ipe-metasr": {"bands": 4},
+    "clit": {**_MLP, "base_dim": 8, "head": 2, "r": 2, "enc_dims": 8, "posenc_scale": 3.0},
 }
 """Small sizes of the models that have any; of another name the defaults."""
 PRIORS = {

@@ -110,6 +110,7 @@ class Payload:
         ("metasr_edsr_epoch-last.pth", "metasr_edsr_x2"),
         ("lte_edsr_epoch-last.pth", "lte_edsr_x4"),
         ("ltep_edsr_epoch-last.pth", "ltep_edsr_x3.3"),
+        ("clit2_edsr_epoch-last.pth", "clit2_edsr_x6"),
     ],
 )
 def test_published_files_load(file: str, case: str) -> None:
@@ -142,7 +143,6 @@ def test_a_published_latent_module_joins_its_linf() -> None:
 @pytest.mark.parametrize(
     ("file", "family"),
     [
-        ("clit2_edsr_epoch-last.pth", "LIT/CLIT"),
         ("srflow_x4_K1_G.pth", "SRFlow"),
         ("srflow-lp_prior.pth", "SRFlow-LP"),
     ],
@@ -159,7 +159,7 @@ def test_other_families_are_refused_by_name(file: str, family: str, tmp_path: Pa
 
 @needs_golden
 def test_the_frequency_lit_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedWeights, match="LIT/CLIT"):
+    with pytest.raises(UnsupportedWeights, match="are of LIT, which is not supported yet"):
         describe_network(part(read_case("litfreq_edsr_x2")[1], "sd."))
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.clit import Near
 from ..models.corners import Corners
 from ..pipeline.cells import Cells, corners_of
 
@@ -31,6 +32,19 @@ def official_edges(coord: Tensor, cell: Tensor, feature_size: tuple[int, int]) -
         offset = (corner[:, axis] - edge) * n
         axes.append(Cells(index, index, offset, offset))
     return corners_of(axes[0], axes[1], feature_size[1])
+
+
+def official_near(coord: Tensor, feature_size: tuple[int, int], r: int) -> Near:
+    """The cells around queries at `coord [q, 2]` (CLIT), the ways to them in float32 as the published code has them."""
+    axes, ways = [], []
+    for axis, n in enumerate(feature_size):
+        at = coord[:, axis]
+        index = (((at + 1) * n - 1) / 2).round().long().clamp(0, n - 1)
+        centre = (-1 + 1 / n) + (2 / n) * index.float()
+        neighbours = centre.unsqueeze(1) + torch.linspace(-r, r, 2 * r + 1) * 2 / n
+        axes.append(index)
+        ways.append((at.unsqueeze(1) - neighbours) * n)
+    return Near(torch.zeros_like(axes[0]), axes[0], axes[1], ways[0], ways[1])
 
 
 def official_base(picture: Tensor, coord: Tensor) -> Tensor:
@@ -68,3 +82,9 @@ def _cells(coord: Tensor, n: int) -> Cells:
         found.append((index, (coord - centre) * n))
     (low, rel_low), (high, rel_high) = found
     return Cells(low, high, rel_low, rel_high)
+
+
+def sampled(maps: Tensor, coord: Tensor) -> Tensor:
+    """Bilinear samples `[q, c]` of `maps [1, c, h, w]` at `coord [q, 2]`, zeros beyond."""
+    at = coord.to(maps.dtype).flip(-1)[None, None]
+    return F.grid_sample(maps, at, mode="bilinear", padding_mode="zeros", align_corners=False)[0, :, 0].T

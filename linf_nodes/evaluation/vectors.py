@@ -93,7 +93,7 @@ class Drive:
         cells = self.net.cells(features)
         parts = [slice(i, i + QUERIES) for i in range(0, len(self.coord), QUERIES)]
         self.answers = torch.cat(
-            [self.net.at(cells, phase if len(phase) == 1 else phase[p], corners.rows(p)) for p in parts]
+            [self.net.at(cells, phase if len(phase) == 1 else phase[p], corners.rows(p), None, size) for p in parts]
         )
 
     def flat(self, latent_map: Tensor) -> Tensor:

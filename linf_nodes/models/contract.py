@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from .corners import Corners
 
+Size = tuple[int, int]
+
 
 class Encoder(nn.Module):
     """LR pictures `[b, 3, h, w]` in [-1, 1] to features `[b, out_dim, h, w]`.
@@ -61,6 +63,8 @@ class Network(nn.Module):
         Query points that are answered at a time: a speed, measured (docs/benchmark.md).
     reach
         LR cells to each side whose features `cells` reads for one.
+    around
+        LR cells to each side of a query's corners that `at` looks at.
     asked
         Where a query lies among the cells: between the four "around" its pixel's centre, or in the one that holds its
         pixel's first "corner".
@@ -78,6 +82,7 @@ class Network(nn.Module):
     width: int
     queries: int = 1024
     reach: int = 1
+    around: int = 0
     asked: Literal["around", "corner"] = "around"
     over_bilinear: bool = True
     single: tuple[str, ...] = ()
@@ -96,10 +101,11 @@ class Network(nn.Module):
         """What is known `[q, ...]` of cell sizes `rel_cell [q, 2]` (y, x), 2 per LR pixel."""
 
     @abstractmethod
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """The answers at q query points, `[q, answers]`, in the [-1, 1] domain where they are colours.
 
-        `phase` is `[1 or q, ...]`; `work` comes from `workspace`, in inference.
+        `phase` is `[1 or q, ...]`; `work` comes from `workspace`, in inference; `size` are the rows and columns of
+        the map, or of each of the maps one below the other, that `cells` holds: what lies beyond is not the picture.
         """
 
     def workspace(self, queries: int, cells: Tensor) -> Any:

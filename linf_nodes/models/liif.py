@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .contract import Encoder, Network
+from .contract import Encoder, Network, Size
 from .corners import Corners, nearest
 from .entry import Channels, Entry, State, count, side
 from .mlp import MLP, linear, single
@@ -69,7 +69,7 @@ class LIIF(Network):
             return single(first.bias[None])
         return F.linear(rel_cell, single(first.weight[:, self.seen + 2 :]), single(first.bias))
 
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """Colours `[q, 3]`."""
         if not self.local_ensemble:
             corners = nearest(corners)

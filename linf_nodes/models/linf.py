@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 from ..errors import UnsupportedWeights
-from .contract import Encoder
+from .contract import Encoder, Size
 from .corners import Corners, nearest
 from .entry import Channels, Entry, State, count, side
 from .flow import AffineFlow
@@ -66,7 +66,7 @@ class LINF(WaveNetwork):
         self.layers = nn.Sequential(*layers, nn.Conv2d(hidden_dim, self.answers, 1))
         self.imnet = AffineFlow(self.dim, flow_layers)
 
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """The flow's condition `[q, flow_layers * 2 * dim]` (eqs 7-9)."""
         weight = corners.weight
         if self.ensemble == "nearest":

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .contract import Encoder
+from .contract import Encoder, Size
 from .corners import Corners
 from .entry import Channels, Entry, State, count, side
 from .mlp import MLP, linear, through
@@ -32,7 +32,7 @@ class LTE(WaveNetwork):
         super().__init__(encoder, hidden_dim)
         self.imnet = MLP(hidden_dim, 3, hidden_list)
 
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """Residual colours `[q, 3]`."""
         *others, last = self.imnet.linears
         x = self.seen(cells, phase, unweighted(corners), work).to(last.weight.dtype).view(-1, self.hidden_dim)
@@ -61,7 +61,7 @@ class LTEFast(WaveNetwork):
             layers += [nn.Conv2d(hidden_dim, hidden_dim, 1), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(hidden_dim, 3, 1))
 
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """Residual colours `[q, 3]`."""
         seen = self.seen(cells, phase, unweighted(corners), work).to(self.coef.weight.dtype)
         return _averaged(through(self.layers, seen.view(-1, self.hidden_dim)), corners)

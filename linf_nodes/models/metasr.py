@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .contract import Encoder, Network
+from .contract import Encoder, Network, Size
 from .corners import Corners
 from .entry import Entry, State, side
 from .mlp import MLP, single
@@ -52,7 +52,7 @@ class MetaSR(Network):
         """`[q, 1]`: LR pixels that an output pixel has in y."""
         return rel_cell[:, :1] / 2
 
-    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None) -> Tensor:
+    def at(self, cells: Tensor, phase: Tensor, corners: Corners, work: Any = None, size: Size = (0, 0)) -> Tensor:
         """Colours `[q, 3]`."""
         first, cell = self.imnet.linears[0], corners.cell[:, 0]
         seen = self.place(torch.cat((corners.rel_y[:, :1], corners.rel_x[:, :1]), 1), phase)

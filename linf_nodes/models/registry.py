@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UnsupportedWeights
-from . import edsr, edsr_prior, ipe, liif, linf, lte, metasr, rdn, rrdb, smfanet, span, swin_prior, swinir, unet
+from . import clit, edsr, edsr_prior, ipe, liif, linf, lte, metasr, rdn, rrdb, smfanet, span, swin_prior, swinir, unet
 from .contract import Encoder, Network
 from .entry import Entry, State, below
 from .latent_front import LatentPrior
@@ -20,11 +20,12 @@ NETWORKS: dict[str, Entry] = {}
 NETWORKS |= linf.ENTRIES
 NETWORKS |= metasr.ENTRIES
 NETWORKS |= lte.ENTRIES
+NETWORKS |= clit.ENTRIES
 NETWORKS |= ipe.ENTRIES
 NETWORKS |= liif.ENTRIES
 
 # Families that share nodes or files with ours and do not run yet: tensors whose names begin so.
-_FOREIGN = {"SRFlow": "flowUpsamplerNet.", "SRFlow-LP": "input_proj0.", "LIT/CLIT": "pb_encoder."}
+_FOREIGN = {"SRFlow": "flowUpsamplerNet.", "SRFlow-LP": "input_proj0.", "LIT": "conv_freq."}
 
 
 def build_encoder(spec: Spec) -> Encoder:
@@ -40,11 +41,12 @@ def build_prior(spec: Spec) -> LatentPrior:
 
 
 def build_network(spec: Spec) -> Network:
-    """A model with fresh weights: its own arguments, those of its MLP (`imnet_spec`), and its encoder's."""
+    """A model with fresh weights: its own arguments, those of its parts (`imnet_spec`), and its encoder's."""
     entry, args = _known(spec, NETWORKS, "model"), dict(spec.args)
-    encoder, inner = _inner(args.pop("encoder_spec", {})), args.pop("imnet_spec", None) or {}
-    if isinstance(inner, Mapping) and isinstance(inner.get("args"), Mapping):
-        args = {k: v for k, v in inner["args"].items() if k in entry.names} | args
+    encoder = _inner(args.pop("encoder_spec", {}))
+    for part in [args.pop(key) or {} for key in list(args) if key.endswith("_spec")]:  # of its MLP, say
+        if isinstance(part, Mapping) and isinstance(part.get("args"), Mapping):
+            args = {k: v for k, v in part["args"].items() if k in entry.names} | args
     network: Network = entry.make(spec.name, args, encoder=build_encoder(encoder))
     return network
 

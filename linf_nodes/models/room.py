@@ -15,7 +15,7 @@ _DEFAULTS = {"patch_size": 1, "depth": 0, "window_size": 8, "img_size": 48}
 
 def check_room(spec: Spec, state: Mapping[str, Tensor]) -> None:
     """Refuse a description that asks for far more than its tensors, or any, hold: before anything is made."""
-    inner = [spec.args.get(name) for name in ("imnet_spec", "encoder_spec")]
+    inner = [part for name, part in spec.args.items() if name.endswith("_spec")]
     args = dict(spec.args)
     for part in inner:
         args |= Spec.of(part).args if isinstance(part, Mapping) else {}

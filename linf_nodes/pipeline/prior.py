@@ -24,7 +24,7 @@ def halo(prior: LatentPrior) -> int:
 
 def seen(model: LoadedModel, grid: Grid, block: Block, learned: bool) -> Block:
     """The LR pixels that a block depends on: with `learned`, by way of the learned prior too."""
-    own = model.halo + model.network.encoder.align + model.network.reach
+    own = model.halo + model.network.encoder.align + model.network.reach + model.network.around
     reach = max(own + 1, REACH)  # one for bilinear reduction
     if learned and model.prior is not None:
         block = block.grown(halo(model.prior), grid.patches)

@@ -129,7 +129,8 @@ def answers(model: Network, lr: Tensor, rel_cell: Tensor, corners: Corners, auto
     with torch.autocast(lr.device.type, autocast, enabled=autocast is not None):
         seen = lr.contiguous(memory_format=torch.channels_last)
         feat = model.encode(model.encoder.padded(seen))[..., : lr.shape[-2], : lr.shape[-1]]
-        found = model.at(model.cells(feat), model.phases(rel_cell), corners)
+        size = (feat.shape[-2], feat.shape[-1])
+        found = model.at(model.cells(feat), model.phases(rel_cell), corners, None, size)
     return found.float()
 
 

@@ -28,7 +28,8 @@ PUBLISHED = (
     Published("LIIF", 0, "yinboc/liif", True, "EDSR-baseline or RDN encoder"),
     Published("MetaSR", 0, "yinboc/liif", True, "as LIIF's authors trained it"),
     Published("LTE, LTE fast", 0, "jaewon-lee-b/lte", True, "EDSR-baseline, RDN or SwinIR encoder"),
-    Published("CLIT", 0, "jaroslaw1007/CLIT", False),
+    Published("LIT (EDSR-baseline)", 6_549_091, "jaroslaw1007/CLIT", True, "CLIT with one branch"),
+    Published("CLIT, two branches", 11_729_510, "jaroslaw1007/CLIT", True, "beyond x4 by its cascade"),
 )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ...errors import BadValue
+from ...models.clit import CLIT
 from ...models.contract import Network
 from ...models.linf import LINF
 from ..model import LoadedModel
 from .affine import AffineField
+from .cascade import CascadeField
 from .field import HALF, Draws, Field, Gaussian
 from .local import LocalField
 
@@ -15,7 +17,11 @@ __all__ = ["HALF", "Draws", "Field", "Gaussian", "can", "field_class", "field_of
 
 Kind = TypeVar("Kind", bound=Field)
 
-_FIELDS: Mapping[type[Network], type[Field]] = {LINF: AffineField, Network: LocalField}  # the first that fits
+_FIELDS: Mapping[type[Network], type[Field]] = {
+    LINF: AffineField,
+    CLIT: CascadeField,
+    Network: LocalField,
+}  # the first that fits
 
 
 def field_class(model: LoadedModel) -> type[Field]:

@@ -1,7 +1,8 @@
 """Models that answer query points from the LR cells around them, window by window."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,12 +11,25 @@ from ...models.corners import Corners
 from ..blocks import Block, Span
 from ..cells import Cells, corners_of_rectangle
 from ..encoding import Encoding
-from ..grid import Grid
+from ..grid import Grid, Size
 from ..model import LoadedModel
 from .field import HALF, Field
 from .patches import fold, runs, strips
 
 CELLS = 16384  # LR pixels whose cells are held at once, 4 * width bytes each
+
+
+class Cellular(NamedTuple):
+    """Cells that queries are answered from: their grid, and how they are made of features around a rectangle of them.
+
+    `features` gives those of a rectangle and of `reach` cells to each side, and where they lie.
+    """
+
+    grid: Grid
+    reach: int
+    features: Callable[[Block], tuple[Block, Tensor]]
+    cells: Callable[[Tensor, tuple[slice, slice]], Tensor]
+    at: Callable[[Tensor, Tensor, Corners, Any, Size], Tensor]
 
 
 class LocalField(Field):
@@ -54,39 +68,49 @@ class LocalField(Field):
 
         `again` is the column of patches from which on a neighbour will ask once more.
         """
-        network, device = self.model.network, self.model.device
-        x = self._asked(1, block.cols)
-        cols = Span(*x.span())
+        network = self.model.network
+        features = partial(self._features_around, again=again)
+        yield from self._answers(block, Cellular(self.grid, network.reach, features, network.cells, network.at))
+
+    def _answers(self, block: Block, cellular: "Cellular") -> Iterator[tuple[Block, Tensor]]:
+        """The answers of cells that may lie on another grid than that of the LR picture."""
+        network, device, grid = self.model.network, self.model.device, cellular.grid
+        x = self._asked(grid, 1, block.cols)
+        height, width = grid.lr_size
+        cols = Span(*x.span()).grown(network.around, width)
         x = x.shifted(cols.start)
-        whole = Block(Span(*self._asked(0, block.rows).span()), cols)
-        near, features = self._features_around(whole, again)
+        whole = Block(Span(*self._asked(grid, 0, block.rows).span()).grown(network.around, height), cols)
+        near, features = cellular.features(whole)
         self.tidy(block)
-        phase = network.phases(torch.tensor([self.grid.rel_cell], dtype=torch.float32, device=device))
+        phase = network.phases(torch.tensor([grid.rel_cell], dtype=torch.float32, device=device))
         work: Any = None
-        for strip in strips(block, CELLS // cols.size * self.grid.scale[0] / self.grid.patch):
-            y = self._asked(0, strip.rows)
-            lr = Block(Span(*y.span()), cols)
-            wide = lr.grown(network.reach, self.grid.lr_size)
-            cells = network.cells(features[(..., *wide.within(near))], lr.within(wide))
+        for strip in strips(block, CELLS // cols.size * grid.scale[0] / grid.patch):
+            y = self._asked(grid, 0, strip.rows)
+            lr = Block(Span(*y.span()).grown(network.around, height), cols)
+            wide = lr.grown(cellular.reach, grid.lr_size)
+            cells = cellular.cells(features[(..., *wide.within(near))], lr.within(wide))
             work = work or network.workspace(network.queries, cells)
             y = y.shifted(lr.rows.start)
             for run in runs(strip, network.queries):
                 r, c = run.within(strip)
                 corners = corners_of_rectangle(y.part(r), x.part(c), cols.size)
                 moved = Corners(*(t.to(device) for t in corners))
-                yield run, network.at(cells, phase, moved, work).float()
+                yield run, cellular.at(cells, phase, moved, work, lr.size).float()
 
-    def _asked(self, axis: int, run: Span) -> Cells:
-        """Where the queries of a run of patches lie among the LR cells."""
+    def _asked(self, grid: Grid, axis: int, run: Span) -> Cells:
+        """Where the queries of a run of patches lie among the cells."""
         around = self.model.network.asked == "around"
-        return (self.grid.centres if around else self.grid.corners)(axis, *run)
+        return (grid.centres if around else grid.corners)(axis, *run)
 
     def _features_around(self, lr: Block, again: int | None) -> tuple[Block, Tensor]:
         """Features of a rectangle of LR pixels and of the network's reach to each side, and that rectangle."""
         reach = self.model.network.reach
         wide = lr.grown(reach, self.grid.lr_size)
         if self._features is None:
-            first = None if again is None else max(0, self._asked(1, Span(again, again + 1)).span()[0] - reach)
+            near = reach + self.model.network.around
+            first = (
+                None if again is None else max(0, self._asked(self.grid, 1, Span(again, again + 1)).span()[0] - near)
+            )
             return wide, self._encoding.features(wide, first)
         features = self._features[(..., *wide.slices())]
         return wide, features.to(self.model.device, self.model.dtype, memory_format=torch.channels_last)
