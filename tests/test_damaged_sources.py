@@ -119,6 +119,58 @@ def test_a_part_of_a_sparse_tiff_is_zeros(folder: Path) -> None:
     assert np.array_equal(found[1:], PIXELS[1:])
 
 
+COLOURS = stack(24, 20, 4, dtype=np.uint8, low=1, high=254)
+RANDOM = np.random.default_rng(0).integers(0, 65535, (3, 256), np.uint16)
+RAMP = np.arange(256, dtype=np.uint16)[None] * np.array([[0], [257], [0]], np.uint16)  # green
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words", "says"),
+    [
+        (COLOURS, {"photometric": "separated"}, "holds inks (CMYK): convert it to RGB"),
+        (np.moveaxis(COLOURS, -1, 0), {"photometric": "separated", "planarconfig": "separate"}, "holds inks (CMYK)"),
+        (COLOURS[..., :3], {"photometric": "cielab"}, "holds colours as CIELAB"),
+        (COLOURS[..., :3], {"photometric": "ycbcr"}, "holds colours as YCBCR"),
+        (COLOURS[..., 0], {"photometric": "cfa"}, "holds a raw mosaic of colour filters"),
+        (COLOURS[..., 0], {"photometric": "palette", "colormap": RANDOM}, "holds numbers of a palette"),
+        (COLOURS[..., 0].astype("f4"), {"photometric": "miniswhite"}, "says of float32 that 0 is white"),
+    ],
+)
+def test_what_is_no_intensity_is_refused(
+    folder: Path, pixels: Array, words: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite("a.tif", pixels, **words)
+    assert enlarge("a.tif") == 2
+    said = capsys.readouterr().err
+    assert f"'{folder / 'a.tif'}' {says}" in said
+    assert said.count("\n") == 1
+
+
+def test_a_palette_of_labels_or_of_one_colour_keeps_its_numbers(folder: Path) -> None:
+    tifffile.imwrite("a.tif", COLOURS[..., 0], photometric="palette", colormap=RANDOM)
+    assert enlarge("a.tif", "a.ome.tif", "--labels") == 0
+    assert np.array_equal(tifffile.imread("a.ome.tif")[::2, ::2], COLOURS[..., 0])
+    tifffile.imwrite("b.tif", COLOURS[..., 0], photometric="palette", colormap=RAMP)
+    assert np.array_equal(open_stack("b.tif").source[:, :], COLOURS[..., 0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_white_that_is_0_is_inverted_and_said(folder: Path, dtype: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = (PIXELS // 32).astype(dtype)
+    info = np.iinfo(dtype)
+    dark = (int(info.max) + int(info.min) - pixels.astype(int)).astype(dtype)
+    tifffile.imwrite("white.tif", pixels, photometric="miniswhite")
+    tifffile.imwrite("black.tif", dark, photometric="minisblack")
+    assert enlarge("white.tif", "white.ome.tif") == 0
+    assert "note: '" in (said := capsys.readouterr().err)
+    assert "white.tif' says that 0 is white: its samples are inverted" in said
+    assert enlarge("black.tif", "black.ome.tif") == 0
+    assert "0 is white" not in capsys.readouterr().err
+    assert np.array_equal(tifffile.imread("white.ome.tif"), tifffile.imread("black.ome.tif"))
+    assert enlarge("white.tif", "labels.ome.tif", "--labels") == 0
+    assert np.array_equal(tifffile.imread("labels.ome.tif")[..., ::2, ::2], pixels)
+
+
 def ome_xml(own: int) -> str:
     names = [f"urn:uuid:00000000-0000-4000-8000-00000000000{i}" for i in (1, 2)]
     planes = "".join(

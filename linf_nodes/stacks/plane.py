@@ -137,7 +137,7 @@ class Plane:
         """A rectangle of source pixels; raises `DamagedPart` for NaN and infinite ones: how many the plane holds."""
         volume = self.volume
         where = volume.axes.where(self.index, *lr.slices())
-        samples = volume.axes.to_planes(fetched(volume.source[where]))
+        samples = volume.axes.to_planes(np.array(fetched(volume.source[where])))  # a copy: memory may change
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise DamagedPart(self._not_finite())
         colours = 3 if len(samples) > 1 else 1

@@ -28,9 +28,11 @@ class Stack(NamedTuple):
     """What is said of single labels, where it is an image of labels."""
     beside: tuple[str, ...] = ()
     """Paths or URLs of the label images that belong to this image."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of how it is read."""
 
 
-def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
+def open_stack(path: str | os.PathLike[str], names: str = "", labels: bool = False) -> Stack:
     """Open a TIFF, an OME-Zarr (its finest level), a Zarr array or a .npy file.
 
     A Zarr may be a folder, a zip file (.ozx, .zip), or a URL that fsspec knows (http://, s3://). Of what holds several
@@ -40,19 +42,21 @@ def open_stack(path: str | os.PathLike[str], names: str = "") -> Stack:
     ----------
     names
         A letter for every axis, instead of the file's own: y, x, s for colour samples, any other is looped over.
+    labels
+        It is known to hold labels: then a palette or a white 0 in a TIFF do not matter.
 
     Raises
     ------
     BadPicture, BadShape, BadValue
-        When there is no such file, it is none of these, or the letters do not fit.
+        When there is no such file, it is none of these or no intensities, or the letters do not fit.
     """
-    stack = _opened(path, bool(names))
+    stack = _opened(path, bool(names), labels)
     stack = _renamed(stack, names.lower()) if names else stack
     channel = [a for a in stack.axes.looped if stack.coordinates.names[a] == "c"]
     return stack._replace(axes=replace(stack.axes, channel=channel[0])) if channel else stack
 
 
-def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
+def _opened(given: str | os.PathLike[str], renamed: bool, labels: bool) -> Stack:
     if location.is_url(given):
         if str(given).lower().endswith(TIFFS):
             raise BadPicture(f"'{given}' is a TIFF on a server, and those are read from a disk: download it first.")
@@ -65,8 +69,9 @@ def _opened(given: str | os.PathLike[str], renamed: bool) -> Stack:
     if path.suffix.lower() in TIFFS:
         from .tiff_stack import TiffStack
 
-        stack = TiffStack.of(path)
-        return Stack(stack, stack.axes(), stack.coordinates(), stack.channels())
+        stack = TiffStack.of(path, labels)
+        notes = (f"'{path}' says that 0 is white: its samples are inverted, so that it looks the same",)
+        return Stack(stack, stack.axes(), stack.coordinates(), stack.channels(), notes=notes * stack.inverted)
     if path.suffix.lower() == ".npy":
         array = ArrayFile.of(path)
         axes = Axes.of(array.shape)

@@ -24,6 +24,7 @@ from .channels import Channels, from_imagej, from_json, from_ome_xml
 from .coordinates import Coordinates
 from .file_stamp import FileStamp, check_stamp, steadily
 from .levels import fetched
+from .tiff_colours import white_is_zero
 from .tiff_complete import check_complete, hushed
 from .units import unit_of
 
@@ -54,10 +55,12 @@ class TiffStack:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     letters: str
+    inverted: bool = False
+    """Whether the file says that 0 is white: samples are read the other way round."""
 
     @classmethod
-    def of(cls, path: Path) -> "TiffStack":
-        """Raises `BadPicture` when the file is missing, empty, damaged, or holds less than it states."""
+    def of(cls, path: Path, labels: bool = False) -> "TiffStack":
+        """Raises `BadPicture` when the file is missing, damaged, holds less than it states, or no intensities."""
         try:
             stamp = _stamp(path)
             with hushed():
@@ -66,7 +69,8 @@ class TiffStack:
                 series = opened.series
                 files = tuple((name, _stamp(name)) for name in opened.companions())
                 shape, dtype = tuple(series.shape), np.dtype(series.dtype)
-            return cls(str(path), ((str(path), stamp), *files), shape, dtype, str(series.axes))
+                inverted = white_is_zero(series.keyframe, path, labels)
+            return cls(str(path), ((str(path), stamp), *files), shape, dtype, str(series.axes), inverted)
         except BadPicture:
             raise
         except (OSError, *_DAMAGE) as error:
@@ -100,7 +104,7 @@ class TiffStack:
             self._check()
             raise self._part(index, error) from error
         self._check()
-        return samples
+        return ~samples if self.inverted else samples
 
     def _check(self) -> None:
         for path, stamp in self.files:

@@ -52,7 +52,9 @@ def run(argv: Sequence[str]) -> int:
 
 def _image(args: argparse.Namespace, source: str, target: Path, pool: Pool | None) -> None:
     """Enlarge one image."""
-    stack = open_stack(source, args.axes or "")
+    stack = open_stack(source, args.axes or "", args.labels)
+    for note in stack.notes:
+        say(f"note: {note}")
     if _same(source, target):
         raise BadValue(f"'{target}' is the stack itself, which is never overwritten: choose another OUT.")
     volume = _volume(args, stack)

@@ -97,6 +97,18 @@ class Worker(QObject):
 _RUNNING: set[Worker] = set()  # else the last reference could go in the other thread, and Qt's object with it
 
 
+def sentence(error: Exception) -> str:
+    """What a failure is called; of one that nobody foresaw the log keeps more."""
+    if isinstance(error, LinfError):
+        return str(error)
+    from ...pipeline.device import is_out_of_memory
+
+    if is_out_of_memory(error):
+        return "There is not enough memory: choose a smaller tile, or the current view."
+    _LOG.error("A job failed.\n%s", traceback.format_exc())  # as text: see Failed
+    return f"The work stopped with {type(error).__name__}: {error}"
+
+
 def _outcome(work: Work, job: Worker) -> Any:
     import torch
 
@@ -106,15 +118,8 @@ def _outcome(work: Work, job: Worker) -> Any:
             return work(job)
     except Cancelled:
         return Failed("Stopped.", by_user=True)
-    except LinfError as error:
-        return Failed(str(error))
     except Exception as error:
-        from ...pipeline.device import is_out_of_memory
-
-        if is_out_of_memory(error):
-            return Failed("There is not enough memory: choose a smaller tile, or the current view.")
-        _LOG.error("A job failed.\n%s", traceback.format_exc())  # as text: see Failed
-        return Failed(f"The work stopped with {type(error).__name__}: {error}")
+        return Failed(sentence(error))
     finally:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -52,6 +52,7 @@ class Live(QObject):
         self._held: Held | None = None
         self._key: Any = None
         self._layer: Any = None
+        self._of: tuple[Any, ...] = ()  # the layers that what is shown, and what is computed, is of
         self._watched: Any = None
         self._job: Worker | None = None
         self._timer = QTimer(self)
@@ -98,6 +99,7 @@ class Live(QObject):
         if key == self._key and self._held is not None:
             return
         self._stop()
+        self._of = (*self._of[-1:], source.layer)
         view, index = request.view, request.index
         self._job = job = Worker(lambda _: hold(volume_of(request), index, view), self)
         job.ended.connect(lambda value: self._arrived(job, value, request, key))
@@ -133,6 +135,7 @@ class Live(QObject):
         old = self._layer
         with selection_kept(self._viewer):
             self._layer = self._viewer.add_image(data, **self._options(request))
+            self._of = (request.source.layer,)
             if old is not None and old in self._viewer.layers:
                 self._viewer.layers.remove(old)
 
@@ -163,9 +166,16 @@ class Live(QObject):
                     setattr(self._layer, name, value)
 
     def _removed(self, event: Any) -> None:
-        if isalive(self) and self._on and self._layer is not None and event.value == self._layer:
+        """The preview goes with its source: vispy crashes where a 3-D layer goes and the last one follows later."""
+        if not (isalive(self) and self._on):
+            return
+        if self._layer is not None and event.value == self._layer:
             self._layer = None
             self.gone.emit()
+        elif (
+            event.value in self._of and self._layer not in self._viewer.layers.selection
+        ):  # else both are being removed
+            self._clear()
 
     def _clear(self) -> None:
         """Forget what is held and remove the layer."""

@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from ....memory import memory_text
 from ..budget import ASK_ABOVE, time_text
 from ..layers import results as outputs
 from ..layers.computation import Result, enlarge, lazy, seconds_per_pixel
+from ..layers.failures import Failures
 from ..layers.options import Target
 from ..layers.request import Request, check_requests
-from ..layers.result_files import check_files, in_the_way, listed, lost_in, opened, said_of, written
+from ..layers.result_files import File, check_files, in_the_way, listed, lost_in, opened, said_of, written
 from ..worker import Failed, Worker
 
 _LOG = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class Session(QObject):
     def _start(self, requests: list[Request], path: Path | None) -> None:
         self._began = time.monotonic()
         self.said.emit("Working...", False)
-        self._work(lambda job: _perform(requests, path, job), lambda count: self._done(requests, path, count))
+        self._work(lambda job: _perform(requests, path, job), lambda done: self._done(requests, path, *done))
 
     def _work(self, work: Callable[[Worker], Any], then: Callable[[Any], None]) -> None:
         job = Worker(work, self)
@@ -151,31 +152,41 @@ class Session(QObject):
             reason = str(error) if isinstance(error, LinfError) else f"{type(error).__name__}: {error}"
             self.said.emit(f"The work is done, but its result cannot be shown: {reason}", True)
 
-    def _done(self, requests: list[Request], path: Path | None, count: int) -> None:
+    def _done(self, requests: list[Request], path: Path | None, done: int | list[File], failed: str) -> None:
         seconds = time.monotonic() - self._began
         pixels = sum(r.pixels for r in requests)
-        if requests[0].options.target is not Target.LAZY and pixels > MEASURED_ABOVE:
+        if requests[0].options.target is not Target.LAZY and pixels > MEASURED_ABOVE and not failed:
             self._pace[_kind(requests[0])] = seconds / pixels
-        if path is not None:
-            for result in opened(requests, path):
+        if isinstance(done, list):
+            for result in opened(done):
                 self._show(result)
         where = f" on {self._device}" if self._device else ""
-        text = said_of(requests, path) if path else f"Done: {_layers(count)}"
+        text = said_of(done) if isinstance(done, list) else f"Done: {_layers(done)}"
         text = f"{text} in {time_text(seconds)}{where}. {lost_in(requests, path)}".strip()
         gone = [r.source.name for r in requests if r.source.layer not in self._viewer.layers]
         if gone:
             text += f" '{gone[0]}' was removed meanwhile; its result was kept."
-        self.said.emit(text, False)
+        self.said.emit(f"{text} {failed}".strip(), bool(failed))
 
     def _pace_of(self, requests: list[Request]) -> float | None:
         return self._pace.get(_kind(requests[0])) if requests else None
 
 
-def _perform(requests: list[Request], path: Path | None, job: Worker) -> int:
-    """The work itself, in its thread; returns how many results there are."""
+def _perform(requests: list[Request], path: Path | None, job: Worker) -> tuple[int | list[File], str]:
+    """The work itself, in its thread; returns the files, or how many results there are, and what failed."""
+    failures = Failures(requests)
+    done: int | list[File] = 0
     if path is not None:
-        return written(requests, path, job.report)
-    found = lazy(requests, job.say) if requests[0].options.target is Target.LAZY else enlarge(requests, job.report)
+        done = written(requests, path, job.report, failures)
+    elif requests[0].options.target is Target.LAZY:
+        done = _made(lazy(requests, job.say, failures), job)
+    else:
+        done = _made(enlarge(requests, job.report, failures), job)
+    failures.check()
+    return done, failures.text()
+
+
+def _made(found: Iterator[Result], job: Worker) -> int:
     count = 0
     for result in found:
         job.made.emit(result)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -31,7 +31,7 @@ from ..steady_fields import calm, name_field
 from ..worker import Failed, Worker
 from .choices import Facts, calibration_text, facts
 from .compute_section import ComputeBox
-from .live_preview import Live
+from .live_preview import REST, Live
 from .model_section import ModelBox
 from .picture_section import PictureBox
 from .preset_row import PresetBar
@@ -67,6 +67,8 @@ class SuperResolution(QWidget):
         self.bar.hide()
         self.start, self.stop = QPushButton("Run"), QPushButton("Cancel")
         self._ready = self._asking = False
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(lambda: self._describe(moved=True))
         self._arrange()
         name_field(self.bar, "Progress")
         calm(self)
@@ -180,18 +182,20 @@ class SuperResolution(QWidget):
         self._describe()
         self.live.follow()
 
-    def _describe(self) -> None:
-        """Sizes, time and memory of what is asked for, or what is wrong with it; only once the catalogue is here."""
+    def _describe(self, moved: bool = False) -> None:
+        """Sizes, time and memory of what is asked for, or what is wrong with it; only once the catalogue is here.
+        Where only the view has `moved`, what was said stays."""
         if not self._ready or self.session.busy:
             return
+        say = (lambda *_: None) if moved else self.say
         try:
             requests = self.requests()
         except LinfError as error:
             self.size_box.result.setText("")
             self.estimate.setText("")
-            self.say(str(error), True)
+            say(str(error), True)
             return
-        self.say("")
+        say("")
         self.size_box.result.setText(sizes_text(requests[0]))
         seconds = self.session.seconds(requests)
         about = "" if seconds is None else f", about {time_text(seconds)}"
@@ -262,6 +266,7 @@ class SuperResolution(QWidget):
     def _moved(self, event: Any = None) -> None:
         if isalive(self):
             self.live.follow()
+            self._rest.start()
 
     def _arrange(self) -> None:
         inner = QWidget()

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import BadValue
+from .failures import Failures
 from .request import Part, Request
-from .source import Source, naming
+from .snapshot import steady
+from .source import Source
 from .view import Index, Rectangle
 
 if TYPE_CHECKING:
@@ -32,13 +34,14 @@ class Result:
     recipe: dict[str, Any]
 
 
-def volume_of(request: Request, draw: int = 0) -> "Volume":
-    """The request's source as the stack engine sees it."""
+def volume_of(request: Request, draw: int = 0, still: bool = False) -> "Volume":
+    """The request's source as the stack engine sees it; with `still`, as it stands when its planes are first read."""
     from ....stacks.volume import Settings, Volume
 
     o, s = request.options, request.source
     settings = Settings(**{f.name: getattr(o, f.name) for f in fields(Settings)})
-    return Volume(s.data, axes_of(s), request.size, settings).draw(draw)
+    axes = axes_of(s)
+    return Volume(steady(s.data, axes) if still else s.data, axes, request.size, settings).draw(draw)
 
 
 def axes_of(source: Source) -> "Axes":
@@ -48,33 +51,38 @@ def axes_of(source: Source) -> "Axes":
     return Axes(len(source.data.shape), source.y, source.x, source.colour, source.channel)
 
 
-def enlarge(requests: list[Request], report: Report) -> Iterator[Result]:
+def enlarge(requests: list[Request], report: Report, failures: Failures) -> Iterator[Result]:
     """The pictures of all requests, one after the other; `report(done, total)` counts result pixels."""
     total, done = sum(r.pixels for r in requests), 0
     for request in requests:
-        for part in request.parts:
-            yield _picture(request, part, lambda pixels: report(pixels, total), done)
-            done += request.pixels // len(request.parts)
+        each = request.pixels // len(request.parts)
+        with failures.of(request):
+            for i, part in enumerate(request.parts):
+                yield _computed(request, part, lambda pixels: report(pixels, total), done + i * each)
+        done += request.pixels
 
 
-def lazy(requests: list[Request], say: Callable[[str], None]) -> Iterator[Result]:
+def lazy(requests: list[Request], say: Callable[[str], None], failures: Failures) -> Iterator[Result]:
     """Pyramids of the lazy result and its source; nothing but the normalisation is computed.
 
     What is wrong with pixels that are drawn later is told to `say`, from the thread that draws them.
     """
+    for request in requests:
+        with failures.of(request):
+            _check_finite(request.source)
+            yield from _lazy(request, say)
+
+
+def _lazy(request: Request, say: Callable[[str], None]) -> Iterator[Result]:
     from .drawn import Drawn
 
-    for request in requests:
-        name = request.source.name
-        _check_finite(request.source)
-        for part in request.parts:
-            with naming(name):
-                plain = volume_of(request, part.draw)
-                given = {f.name: getattr(plain, f.name) for f in fields(plain)}
-                volume = Drawn(**given, say=partial(_say_of, name, say))
-            pyramid = [volume.lazy(part.output), request.source.data]
-            smaller = request.size != request.source.size  # napari wants every level smaller than the one before
-            yield Result(request, part, pyramid[: 1 + smaller], recipe(request, part, volume))
+    for part in request.parts:
+        plain = volume_of(request, part.draw)
+        given = {f.name: getattr(plain, f.name) for f in fields(plain)}
+        volume = Drawn(**given, say=partial(_say_of, request.source.name, say))
+        pyramid = [volume.lazy(part.output), request.source.data]
+        smaller = request.size != request.source.size  # napari wants every level smaller than the one before
+        yield Result(request, part, pyramid[: 1 + smaller], recipe(request, part, volume))
 
 
 def _say_of(name: str, say: Callable[[str], None], text: str) -> None:
@@ -118,13 +126,8 @@ def recipe(request: Request, part: Part, volume: "Volume") -> dict[str, Any]:
     return found
 
 
-def _picture(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
-    with naming(request.source.name):
-        return _computed(request, part, report, done)
-
-
 def _computed(request: Request, part: Part, report: Callable[[int], None], done: int) -> Result:
-    volume = volume_of(request, part.draw)
+    volume = volume_of(request, part.draw, still=True)
     out: Array = np.empty(request.shape, volume.dtype_of(part.output))
     everything, pixels = (slice(None), slice(None)), math.prod(request.view.size if request.view else request.size)
     for index in volume.planes if request.index is None else [request.index]:

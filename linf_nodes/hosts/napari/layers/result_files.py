@@ -10,9 +10,9 @@ import numpy as np
 from ..budget import check_disk
 from .computation import Result, axes_of, volume_of
 from .coordinates import coordinates_of, left_out
+from .failures import Failures
 from .options import Target
 from .request import Part, Request
-from .source import naming
 
 SUFFIX = {Target.ZARR: ".ome.zarr", Target.TIFF: ".ome.tif"}
 _LONGEST = 80  # characters of a layer's name in a file's
@@ -72,27 +72,28 @@ def in_the_way(requests: list[Request], path: Path | None) -> list[Path]:
     return [file.path for file in files_of(requests, path) if file.path.exists()]
 
 
-def written(requests: list[Request], path: Path, report: Report) -> int:
-    """Write every picture of every request; returns how many."""
+def written(requests: list[Request], path: Path, report: Report, failures: Failures) -> list[File]:
+    """Write every picture of every request; returns those that are there."""
     every = files_of(requests, path)
+    done: list[File] = []
     for i, file in enumerate(every):
-        with naming(file.request.source.name):
+        with failures.of(file.request):
             _write(file, lambda done, total, _, i=i: report(i * total + done, len(every) * total))
-    return len(every)
+            done.append(file)
+    return done
 
 
-def opened(requests: list[Request], path: Path) -> Iterator[Result]:
+def opened(files: list[File]) -> Iterator[Result]:
     """The pyramids that were written, read as they are needed. A TIFF is not shown: it would be read whole."""
-    if requests[0].options.target is not Target.ZARR:
-        return
-    for file in files_of(requests, path):
-        pyramid, found = _read(file)
-        yield Result(file.request, file.part, pyramid, found)
+    for file in files:
+        if file.request.options.target is Target.ZARR:
+            pyramid, found = _read(file)
+            yield Result(file.request, file.part, pyramid, found)
 
 
-def said_of(requests: list[Request], path: Path) -> str:
+def said_of(written: list[File]) -> str:
     """`Wrote FILE`, or their names and their folder."""
-    files = [file.path for file in files_of(requests, path)]
+    files = [file.path for file in written]
     if len(files) == 1:
         return f"Wrote {files[0]}"
     return f"Wrote {listed(files)} to {files[0].parent}"
@@ -116,7 +117,8 @@ def _write(file: File, progress: Report) -> None:
     from ....stacks.ome_zarr import write_ome_zarr
 
     request, part = file.request, file.part
-    volume, where, channels = volume_of(request, part.draw), coordinates_of(request.source), (request.channel,)
+    volume, where = volume_of(request, part.draw, still=True), coordinates_of(request.source)
+    channels = (request.channel,)
     if request.options.target is Target.ZARR:
         write_ome_zarr(volume, file.path, where, output=part.output, channels=channels, progress=progress)
     else:
