@@ -64,11 +64,11 @@ def share(needed: float) -> str:
 
 def memory_text(nbytes: float) -> str:
     """A number of bytes for people: 3.1 GB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if nbytes < 999.5:
             return f"{nbytes:.0f} {unit}" if nbytes >= 99.5 or unit == "bytes" else f"{nbytes:.3g} {unit}"
         nbytes /= 1000
-    return f"{nbytes:.3g} TB"
+    return f"{nbytes:.3g} PB"
 
 
 def _of_the_machine() -> Iterator[int]:

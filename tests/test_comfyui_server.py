@@ -222,9 +222,7 @@ def test_one_preset_runs_with_every_family(
     graph["1"] = server.put_array(image)
     graph["4"] = node("ProbeKeep", image=["3", 0], file="family.npy")
     server.run(graph)
-    assert (
-        float(np.abs(server.array("family.npy")[0] - wanted.pixels.clip(0, 1)).max()) < 1e-6
-    )  # the server has more threads
+    assert np.abs(server.array("family.npy")[0] - wanted.pixels.clip(0, 1)).max() < 1e-6  # the server has more threads
     assert recipe["model_hash"]
 
 
