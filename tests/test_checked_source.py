@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from linf_nodes.errors import DamagedPart, SourceLost
+from linf_nodes.stacks import file_stamp
 from linf_nodes.stacks.checked_source import DaskSource, checked
 from linf_nodes.stacks.levels import levels_of
 from linf_nodes.stacks.ome_zarr import write_ome_zarr
 from linf_nodes.stacks.zarr_source import ZarrSource
-from linf_nodes.workflow import file_stamp
 
 from . import tiny
 from .stacks import Array, stack, volume
