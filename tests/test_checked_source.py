@@ -69,7 +69,8 @@ def moved(path: str) -> Any:
 def worked_on(path: str) -> Any:
     def add(block: Array, other: Any, block_info: Any = None) -> Array:
         where = block_info[0]["array-location"]
-        return block + other[tuple(slice(*w) for w in where)] - block
+        found: Array = block + other[tuple(slice(*w) for w in where)] - block
+        return found
 
     return da.map_blocks(add, da.from_zarr(path), plain(path), dtype="u2")
 
