@@ -1,6 +1,6 @@
 """Graphs as the frontend saves them, turned into what it submits: widget values go to inputs by position."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -24,7 +24,7 @@ def api_graph(saved: Mapping[str, Any], object_info: Mapping[str, Any]) -> dict[
     return graph
 
 
-def _widgets(info: Mapping[str, Any], values: list[Any]) -> Iterator[tuple[str, Any]]:
+def _widgets(info: Mapping[str, Any], values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """Names and values of a node's widgets; the frontend's own extras, which no input has, are passed over."""
     rest = iter(values)
     for section in ("required", "optional"):

@@ -150,7 +150,8 @@ def check_bad_pictures_and_masks_are_refused_by_name() -> None:
 
 def check_the_placeholder_mask_is_ignored_and_a_real_one_is_not() -> None:
     def upscaled(**mask: Any) -> torch.Tensor:
-        return node("LINFUpscale", linf_model=model(), image=picture(), scale=2.0, seed=5, **mask)
+        found: torch.Tensor = node("LINFUpscale", linf_model=model(), image=picture(), scale=2.0, seed=5, **mask)
+        return found
 
     plain = upscaled()
     expect(torch.equal(plain, upscaled(mask=torch.zeros(1, 64, 64))))
@@ -375,7 +376,7 @@ def check_presets_are_saved_listed_and_run() -> None:
 
     def save(name: str, **values: Any) -> Any:
         hidden = SimpleNamespace(prompt=graph, unique_id="4")  # what the executor puts there
-        clone = type("Clone", (NODES["LINFSavePreset"],), {"hidden": hidden})
+        clone: Any = type("Clone", (NODES["LINFSavePreset"],), {"hidden": hidden})
         return clone.execute(image=picture(), name=name, **values).args[0]
 
     run = NODES["LINFRunPreset"]

@@ -1,10 +1,12 @@
 """Small models with random weights, for tests."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from linf_nodes.models.checkpoint import Weights, write_weights
+from linf_nodes.models.linf import LINF
 from linf_nodes.models.registry import build_network, build_prior
 from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline.features import Features
@@ -14,16 +16,18 @@ from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.pipeline.render import Amount
 from linf_nodes.pipeline.upscale import upscale
 
-EDSR = {"name": "edsr-baseline", "args": {"n_resblocks": 2, "n_feats": 8}}
-RDN = {"name": "rdn", "args": {"G0": 8, "RDNconfig": "A"}}
-RRDB = {"name": "rrdb", "args": {"nf": 8, "nb": 2, "gc": 4}}
-SWINIR = {
+Entry = dict[str, Any]
+
+EDSR: Entry = {"name": "edsr-baseline", "args": {"n_resblocks": 2, "n_feats": 8}}
+RDN: Entry = {"name": "rdn", "args": {"G0": 8, "RDNconfig": "A"}}
+RRDB: Entry = {"name": "rrdb", "args": {"nf": 8, "nb": 2, "gc": 4}}
+SWINIR: Entry = {
     "name": "swinir",
     "args": {"img_size": 16, "embed_dim": 24, "depths": [2, 2], "num_heads": [2, 3], "window_size": 8},
 }
-SMFANET = {"name": "smfanet", "args": {"dim": 8, "n_blocks": 3}}
-SPAN = {"name": "span", "args": {"dim": 8, "n_blocks": 2}}
-ENCODERS: dict[str, dict[str, object]] = {
+SMFANET: Entry = {"name": "smfanet", "args": {"dim": 8, "n_blocks": 3}}
+SPAN: Entry = {"name": "span", "args": {"dim": 8, "n_blocks": 2}}
+ENCODERS: dict[str, Entry] = {
     "edsr-baseline": EDSR,
     "edsr": {"name": "edsr", "args": {"n_resblocks": 2, "n_feats": 8, "res_scale": 0.5}},
     "rdn": RDN,
@@ -32,9 +36,9 @@ ENCODERS: dict[str, dict[str, object]] = {
     "smfanet": SMFANET,
     "span": SPAN,
 }
-_LINF = {"flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
-_MLP = {"imnet_spec": {"name": "mlp", "args": {"out_dim": 3, "hidden_list": [16, 16]}}}
-NETWORKS: dict[str, dict[str, object]] = {
+_LINF: Entry = {"flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
+_MLP: Entry = {"imnet_spec": {"name": "mlp", "args": {"out_dim": 3, "hidden_list": [16, 16]}}}
+NETWORKS: dict[str, Entry] = {
     "linf": _LINF,
     "linf-patch": {**_LINF, "patch_size": 3},
     "liif": _MLP,
@@ -45,7 +49,7 @@ NETWORKS: dict[str, dict[str, object]] = {
     "clit": {**_MLP, "base_dim": 8, "head": 2, "r": 2, "enc_dims": 8, "posenc_scale": 3.0},
 }
 """Small sizes of the models that have any; of another name the defaults."""
-PRIORS = {
+PRIORS: dict[str, Entry] = {
     "unet": {"depth": 3, "dim": 8},
     "edsr-baseline-latent": {"n_resblocks": 2, "dim": 8},
     "swin_latent": {"embed_dim": 12, "depths": [2, 2], "num_heads": [2, 3]},
@@ -53,13 +57,14 @@ PRIORS = {
 
 
 def make_model(
-    encoder: dict[str, object] = EDSR, patch: int = 3, prior: str | None = None, dtype: torch.dtype = torch.float32
+    encoder: Entry = EDSR, patch: int = 3, prior: str | None = None, dtype: torch.dtype = torch.float32
 ) -> LoadedModel:
     """A model of random weights, the same at every call."""
     generator = torch.random.get_rng_state()
     torch.manual_seed(5)
     args = {"encoder_spec": encoder, "patch_size": patch, "flow_layers": 3, "num_layer": 2, "hidden_dim": 16}
     linf = build_network(Spec("linf-patch" if patch > 1 else "linf", args))
+    assert isinstance(linf, LINF)
     with torch.no_grad():
         linf.freq.weight.mul_(5)
     latent = None if prior is None else build_prior(Spec(prior, {"in_chans": 3 * patch**2, **PRIORS[prior]}))
@@ -68,7 +73,7 @@ def make_model(
     return LoadedModel(*prepare(linf, latent, device, dtype), "test", "0123", device, dtype)
 
 
-def make_network(name: str, encoder: dict[str, object] = EDSR, dtype: torch.dtype = torch.float32) -> LoadedModel:
+def make_network(name: str, encoder: Entry = EDSR, dtype: torch.dtype = torch.float32) -> LoadedModel:
     """A model of any family of the registry, of random weights, the same at every call."""
     generator = torch.random.get_rng_state()
     torch.manual_seed(6)
@@ -80,6 +85,12 @@ def make_network(name: str, encoder: dict[str, object] = EDSR, dtype: torch.dtyp
     torch.random.set_rng_state(generator)
     device = torch.device("cpu")
     return LoadedModel(*prepare(network, None, device, dtype), "test", "0123", device, dtype)
+
+
+def linf_of(model: LoadedModel) -> LINF:
+    """Its network, which must be a LINF."""
+    assert isinstance(model.network, LINF)
+    return model.network
 
 
 def write_network(path: Path, name: str) -> None:

@@ -84,11 +84,9 @@ def _metasr(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int,
 def _lte(paired: bool, prefix: str) -> Any:
     def make(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[int, int], Array]:
         w, size = _weights(network), np.array([2 * n / m for n, m in zip(lr, hr, strict=True)])
-        maps = [
-            F.conv2d(torch.from_numpy(features)[None], *(torch.from_numpy(w[f"{n}.{k}"]) for k in ("weight", "bias")),
-                     padding=1)[0].numpy()
-            for n in ("coef", "freq")
-        ]  # fmt: skip
+        shown = torch.from_numpy(features)[None]
+        parts = [(torch.from_numpy(w[f"{n}.weight"]), torch.from_numpy(w[f"{n}.bias"])) for n in ("coef", "freq")]
+        maps = [F.conv2d(shown, weight, bias, padding=1)[0].numpy() for weight, bias in parts]
         phase = w["phase.weight"] @ size
 
         def answer(y: int, x: int) -> Array:

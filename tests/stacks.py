@@ -27,8 +27,9 @@ def write_zero(path: Path) -> Path:
 def stack(*shape: int, dtype: Any = np.uint16, low: float = 200, high: float = 3900) -> Array:
     """Smooth noise between two values."""
     noise = np.random.default_rng(7).random(shape)
-    smooth = sum(np.roll(noise, (i, j), (-2, -1)) for i in (0, 1) for j in (0, 1)) / 4
-    return (low + (high - low) * smooth).astype(dtype)
+    smooth = sum((np.roll(noise, (i, j), (-2, -1)) for i in (0, 1) for j in (0, 1)), np.zeros(shape)) / 4
+    found: Array = (low + (high - low) * smooth).astype(dtype)
+    return found
 
 
 def volume(source: Any, size: tuple[int, int], rgb: bool = False, **settings: Any) -> Volume:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from linf_nodes.errors import UnsupportedWeights
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
+from linf_nodes.models.contract import Network
 from linf_nodes.models.corners import Corners, nearest
 from linf_nodes.models.fourier import fourier_features
 from linf_nodes.models.latent_front import LatentPrior
@@ -37,7 +38,9 @@ def spec(**switches: Any) -> Spec:
 def linf(**switches: Any) -> LINF:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        return build_network(spec(**switches)).eval()
+        net = build_network(spec(**switches)).eval()
+    assert isinstance(net, LINF)
+    return net
 
 
 def prior(name: str, inputs: str) -> LatentPrior:
@@ -48,7 +51,7 @@ def prior(name: str, inputs: str) -> LatentPrior:
     return net
 
 
-def loaded(net: LINF, learned: LatentPrior | None = None) -> LoadedModel:
+def loaded(net: Network, learned: LatentPrior | None = None) -> LoadedModel:
     return LoadedModel(*prepare(net, learned, CPU, torch.float32), "test", "0123", CPU, torch.float32)
 
 
@@ -131,7 +134,7 @@ def test_files_from_before_the_local_ensemble_say_what_they_said(tmp_path: Path,
         linf(local_ensemble=old, ensemble="local")
 
 
-SWITCHED = [{"ensemble": "nearest"}, {"ensemble": "local"}, {"amplitude_weighting": False}]
+SWITCHED: list[dict[str, Any]] = [{"ensemble": "nearest"}, {"ensemble": "local"}, {"amplitude_weighting": False}]
 
 
 @pytest.mark.parametrize("switch", SWITCHED, ids=str)

@@ -51,6 +51,7 @@ def test_they_survive_zarr_tiff_and_zarr(source: Path) -> None:
     for found in (first, second, third):
         assert open_stack(found).channels == CHANNELS
     with tifffile.TiffFile(second) as tiff:
+        assert tiff.ome_metadata is not None
         said = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]["Channel"]
     assert [(c["Name"], c["Color"]) for c in said] == [("DAPI", 0x0000FFFF), ("GFP", 0x00FF00FF)]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from linf_nodes.errors import DamagedPart, SourceLost
+from linf_nodes.stacks import file_stamp
 from linf_nodes.stacks.checked_source import DaskSource, checked
 from linf_nodes.stacks.levels import levels_of
 from linf_nodes.stacks.ome_zarr import write_ome_zarr
 from linf_nodes.stacks.zarr_source import ZarrSource
-from linf_nodes.workflow import file_stamp
 
 from . import tiny
 from .stacks import Array, stack, volume
@@ -69,7 +69,8 @@ def moved(path: str) -> Any:
 def worked_on(path: str) -> Any:
     def add(block: Array, other: Any, block_info: Any = None) -> Array:
         where = block_info[0]["array-location"]
-        return block + other[tuple(slice(*w) for w in where)] - block
+        found: Array = block + other[tuple(slice(*w) for w in where)] - block
+        return found
 
     return da.map_blocks(add, da.from_zarr(path), plain(path), dtype="u2")
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from linf_nodes.errors import BadValue, UnsupportedWeights
 from linf_nodes.evaluation.drawn_weights import draw_state_dict
-from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import Weights, build, read_weights, weights_hash, write_weights
+from linf_nodes.models.linf import LINF
 from linf_nodes.models.registry import (
     ENCODERS,
     NETWORKS,
@@ -30,6 +30,7 @@ from linf_nodes.models.registry import (
     describe_prior,
 )
 from linf_nodes.models.spec import Spec
+from linf_nodes.models.unfilled import Unfilled
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 CHECKPOINTS = GOLDEN / "checkpoints"
@@ -37,7 +38,7 @@ CASES = sorted(p.stem for p in (GOLDEN / "dev").glob("l[ip]*.safetensors") if p.
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no reference vectors at {GOLDEN}")
 
 EDSR = {"name": "edsr-baseline", "args": {"n_resblocks": 1, "n_feats": 4}}
-SWINIR = {
+SWINIR: dict[str, Any] = {
     "name": "swinir",
     "args": {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4, "img_size": 8},
 }
@@ -426,7 +427,7 @@ def test_an_absurd_description_is_refused_at_once(args: dict[str, Any], encoder:
     [{"window_size": 200}, {"img_size": 1000}, {"depths": [0] * 10**6}, {"depths": [10**8, 1]}, {"num_heads": [3, 3]}],
 )
 def test_an_absurd_transformer_is_refused_at_once(encoder: dict[str, Any]) -> None:
-    spec = Spec("linf-patch", {**LINF_3.args, "encoder_spec": {**SWINIR, "args": SWINIR["args"] | encoder}})  # type: ignore[operator]
+    spec = Spec("linf-patch", {**LINF_3.args, "encoder_spec": {**SWINIR, "args": SWINIR["args"] | encoder}})
     with pytest.raises(UnsupportedWeights):
         build(replace(small(LINF_3), model=spec))
 
@@ -435,7 +436,7 @@ def test_an_absurd_latent_module_is_refused_at_once() -> None:
     weights = small(LINF_3, UNET_27)
     for args in ({"depth": 60}, {"depth": 10**9}, {"dim": 10**9}, {"in_chans": 10**9}):
         with pytest.raises(UnsupportedWeights):
-            build(replace(weights, prior=Spec("unet", UNET_27.args | args)))
+            build(replace(weights, prior=Spec("unet", {**UNET_27.args, **args})))
     with pytest.raises(UnsupportedWeights, match="in_chans"):
         build(replace(weights, prior=Spec("unet", {"dim": 4, "depth": 1})))
 
@@ -470,7 +471,7 @@ def test_a_wrong_position_index_is_refused() -> None:
 
 
 def test_heads_that_do_not_divide_the_channels_are_refused() -> None:
-    args = SWINIR["args"] | {"num_heads": [3, 4]}  # type: ignore[operator]
+    args = SWINIR["args"] | {"num_heads": [3, 4]}
     spec = Spec("linf", {"encoder_spec": {"name": "swinir", "args": args}, **LINF_ARGS})
     with pytest.raises(UnsupportedWeights, match="3 heads"):
         build(small(spec))
@@ -504,6 +505,8 @@ def test_a_built_network_is_the_network(linf: Spec) -> None:
     with torch.no_grad():
         assert torch.equal(built.encode(x), expected.encode(x))
         assert torch.equal(built_prior(z, x), expected_prior(z, x))
+        assert isinstance(built, LINF)
+        assert isinstance(expected, LINF)
         assert torch.equal(
             built.imnet.inverse(z[0, :, 0].T, built.imnet.condition(torch.ones(14, 4 * built.dim))),
             expected.imnet.inverse(z[0, :, 0].T, expected.imnet.condition(torch.ones(14, 4 * built.dim))),

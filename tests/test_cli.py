@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from linf_nodes.catalogue import NODES
+from linf_nodes.evaluation.verify import Outcome
 from linf_nodes.hosts.cli import progress, verify
 from linf_nodes.hosts.cli.main import COMMANDS, main
 from linf_nodes.models.checkpoint import read_weights, weights_hash
@@ -443,6 +444,7 @@ def test_a_change_of_aspect_is_said_by_every_command(said: Say) -> None:
     graph = json.dumps(one_click_graph({"model": "tiny"}, {"height": 40, "width": 40}))
     Path("p.json").write_text(graph)
     np.save("a.npy", samples(12, 20, 1)[None])
+    command: tuple[str, ...]
     for command in (
         ("upscale", "a.png", "b.png", "--model", "tiny", "--scale", "4,2"),
         ("run", "p.json", "a.png", "b.png"),
@@ -754,7 +756,7 @@ def test_verify(said: Say, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert "FAILED strange: the family 'strange' is not known" in capsys.readouterr().out
     report = json.loads(Path("r.json").read_text())
     assert {"cases": 1, "passed": 0, "failed": ["strange"]}.items() <= report.items()
-    good = verify.Outcome("good", "linf", 1e-6, {"sr": 1e-7}, {"sr": 2e-7})
+    good = Outcome("good", "linf", 1e-6, {"sr": 1e-7}, {"sr": 2e-7})
     monkeypatch.setattr(verify, "verify_folder", lambda folder: iter([good]))
     assert main(["verify", "cases"]) == 0
     text = capsys.readouterr().out

@@ -166,7 +166,7 @@ def test_an_error_of_dask_s_own_has_its_meaning() -> None:
     def meant(error: BaseException) -> LinfError | None:
         return failure(error, "tcp://x:1")
 
-    assert isinstance(meant(KilledWorker("block", None, 3)), OutOfMemory)
+    assert isinstance(meant(KilledWorker("block", None, 3)), OutOfMemory)  # type: ignore[arg-type]  # no scheduler
     assert "tcp://x:1 is lost" in str(meant(FutureCancelledError("block", "lost")))
     assert "a worker lacks a package" in str(meant(ImportError("No module named 'zarr'")))
     assert meant(ValueError("of a task")) is None

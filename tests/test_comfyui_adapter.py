@@ -16,7 +16,7 @@ from linf_nodes.hosts.comfyui import accounting, names, precision
 from linf_nodes.hosts.comfyui.estimate import node_bytes, work_bytes
 from linf_nodes.hosts.comfyui.images import image_in, image_out, mask_in, unshared
 from linf_nodes.hosts.comfyui.progress import PREVIEW, Reporter, thumbnail, watched
-from linf_nodes.models.checkpoint import write_weights
+from linf_nodes.models.checkpoint import Weights, write_weights
 from linf_nodes.pipeline import store
 from linf_nodes.pipeline.composition import flow_inverse
 from linf_nodes.pipeline.features import Features, encode
@@ -272,7 +272,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     return found
 
 
-def _scaled(factor: float) -> tiny.Weights:
+def _scaled(factor: float) -> Weights:
     """The tiny model with a first layer so loud, and a last one so quiet, that half precision may not hold it."""
     weights = tiny.weights()
     head = weights.model_state["encoder.head.0.weight"]

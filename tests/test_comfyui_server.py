@@ -263,7 +263,7 @@ def test_the_painted_mask_template_gives_one_picture_in_every_host(server: Serve
 
 def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
     source = node("LoadImage", image=PHOTO)
-    options = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}
+    options: dict[str, Any] = {"scale": 2.0, "temperature": 0.8, "auto_temperature": False}
     server.run(upscaling(source, **options, mask=["1", 1]))
     painted = server.array("out.npy")
     server.run(upscaling(source, **options))
@@ -282,7 +282,7 @@ def test_texture_only_where_the_mask_is_painted(server: Server) -> None:
 def test_one_click_is_the_chain_is_the_core(server: Server, tiny: Any, tile: int) -> None:
     image = photograph(2, 90, 71, 3)
     source = server.put_array(image)
-    options = {"scale": 2.37, "seed": (1 << 64) - 1}
+    options: dict[str, Any] = {"scale": 2.37, "seed": (1 << 64) - 1}
     server.run(upscaling(source, **options, temperature=0.6, auto_temperature=False, tile=tile))
     server.run(chain(source, **options))
     wanted = by_core(tiny, image, **options, temperature=0.6, auto_temperature=False)
@@ -315,7 +315,7 @@ def test_a_picture_as_large_as_asked_passes_through_on_request(
 
 
 def test_nothing_shifts_the_colours(server: Server) -> None:
-    flat = np.broadcast_to(np.float32([0.2, 0.5, 0.7]), (1, 20, 24, 3)).copy()
+    flat = np.broadcast_to(np.array([0.2, 0.5, 0.7], np.float32), (1, 20, 24, 3)).copy()
     server.run(upscaling(server.put_array(flat), model="photo", scale=3.3, temperature=0.0, auto_temperature=False))
     assert np.abs(server.array("out.npy").mean((1, 2)) - flat[0, 0, 0]).max() < 2 / 255
 
@@ -419,7 +419,8 @@ def test_words_of_older_graphs_run(server: Server, latent: str) -> None:
     for word in (latent, today):
         assert server.run(upscaling(source, model="learned", scale=2.0, latent=word, seed=3)).succeeded
         pictures.append(server.array("out.npy"))
-    assert np.array_equal(*pictures)
+    before, after = pictures
+    assert np.array_equal(before, after)
 
 
 def test_a_saved_png_brings_its_graph_back(server: Server) -> None:

@@ -62,7 +62,7 @@ def test_a_file_of_it_and_its_bare_tensors_give_it_back(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_an_encoder_s_tensors_tell_what_it_is(name: str) -> None:
-    spec = Spec(name, models.ENCODERS[name]["args"])  # type: ignore[arg-type]
+    spec = Spec(name, models.ENCODERS[name]["args"])
     encoder = build_encoder(spec)
     again = build_encoder(describe_encoder(encoder.state_dict()))
     assert type(again) is type(encoder)
@@ -186,7 +186,7 @@ def test_what_it_cannot_do_is_refused_in_a_sentence(name: str, tmp_path: Path, m
             ({"auto_temperature": False}, "the temperature 0.5"),
         ):
             with pytest.raises(BadValue, match=refused.format(said)):
-                linf.upscale(model, image, 2.0, **asked)  # type: ignore[arg-type]
+                linf.upscale(model, image, 2.0, **asked)
         prior = Spec("unet", {"in_chans": 27, **models.PRIORS["unet"]})
         with pytest.raises(UnsupportedWeights, match=f"a {family} has none"):
             build(Weights(spec, state, prior, dict(build_prior(prior).state_dict())))
@@ -204,7 +204,7 @@ def test_a_stack_is_its_planes(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("LINF_MODELS", str(tmp_path))
     image = picture(20, 18, 1, 3)
     settings = linf.Settings(model="mine", device="cpu", latent="faithful", tile=9)
-    volume = linf.Volume(image[:, 0].numpy(), Axes.of("zyx"), (40, 36), settings, Levels(0.0, 1.0))
+    volume = linf.Volume(image[:, 0].numpy(), Axes.of((3, 20, 18)), (40, 36), settings, Levels(0.0, 1.0))
     found = np.stack([volume.plane((z,)) for z in range(3)])
     whole = enlarge(settings.load(), image, (40, 36), amount=0.0)
     assert np.abs(found - whole[:, 0].numpy()).max() <= 2e-6

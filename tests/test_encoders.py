@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from linf_nodes.errors import BadShape, UnsupportedWeights
 from linf_nodes.evaluation.drawn_weights import draw_state_dict
 from linf_nodes.models.checkpoint import Weights, build
+from linf_nodes.models.contract import Encoder
 from linf_nodes.models.rdn import RDN
 from linf_nodes.models.registry import build_network, describe_network
 from linf_nodes.models.rrdb import RRDB
 from linf_nodes.models.smfanet import SMFANet
-from linf_nodes.models.span import SPAN
+from linf_nodes.models.span import SPAN, AttentionBlock
 from linf_nodes.models.spec import Spec
 from linf_nodes.models.swinir import SwinIR
 
@@ -35,13 +36,13 @@ def read_case(name: str) -> tuple[dict[str, str], dict[str, Tensor]]:
         return file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
 
 
-def make_encoder(spec: dict[str, Any]) -> nn.Module:
-    kinds = {"rdn": RDN, "rrdb": RRDB, "swinir": SwinIR}
+def make_encoder(spec: dict[str, Any]) -> Encoder:
+    kinds: dict[str, type[Encoder]] = {"rdn": RDN, "rrdb": RRDB, "swinir": SwinIR}
     args = {NAMES.get(key, key): value for key, value in spec["args"].items() if key != "no_upsampling"}
     return kinds[spec["name"]](**args).eval()
 
 
-def small_encoders() -> list[nn.Module]:
+def small_encoders() -> list[Encoder]:
     torch.manual_seed(0)
     swinir = SwinIR(embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_size=4, img_size=8)
     return [RRDB(nf=8, nb=1, gc=4).eval(), swinir.eval(), SPAN(dim=8, n_blocks=2).eval()]
@@ -107,7 +108,7 @@ def test_full_size_receptive_fields() -> None:
 
 
 @pytest.mark.parametrize("encoder", small_encoders(), ids=lambda m: type(m).__name__)
-def test_nothing_outside_the_receptive_field_matters(encoder: nn.Module) -> None:
+def test_nothing_outside_the_receptive_field_matters(encoder: Encoder) -> None:
     reach, align = encoder.receptive_field, encoder.align
     size = -(-(2 * reach + 9) // align) * align
     x = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -168,6 +169,7 @@ def test_an_encoder_is_told_by_its_tensors(name: str, rest: dict[str, float]) ->
 def test_span_s_block_gates_itself() -> None:
     torch.manual_seed(0)
     block = SPAN(dim=4, n_blocks=1).blocks[0]
+    assert isinstance(block, AttentionBlock)
     x = torch.randn(1, 4, 6, 5)
     silu = [torch.zeros(()), torch.zeros(())]
     silu[0] = (y := block.convs[0](x)) / (1 + (-y).exp())
@@ -179,7 +181,7 @@ def test_span_s_block_gates_itself() -> None:
 
 
 @pytest.mark.parametrize("encoder", [*small_encoders(), smfanet()], ids=lambda m: type(m).__name__)
-def test_a_crop_with_its_halo_equals_the_whole(encoder: nn.Module) -> None:
+def test_a_crop_with_its_halo_equals_the_whole(encoder: Encoder) -> None:
     align = encoder.align
     halo = -(-encoder.receptive_field // align) * align
     size = 2 * halo + 8 * align

@@ -10,13 +10,14 @@ from torch import Tensor
 from linf_nodes.pipeline import encoding
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.encoding import Encoding
+from linf_nodes.pipeline.features import Features
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.latent import PriorLatent
 from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.pipeline.render import Amount, plan_for, stream
 from linf_nodes.pipeline.upscale import upscale
 
-from .models import EDSR, RDN, Features, make_model, picture
+from .models import EDSR, RDN, make_model, picture
 
 
 @contextmanager

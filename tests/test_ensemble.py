@@ -24,7 +24,7 @@ def upscaled(model: LoadedModel, image: Tensor, **options: Any) -> Tensor:
 
 @pytest.mark.parametrize("passes", [2, 3, 8])
 @pytest.mark.parametrize("encoder", [EDSR, SMFANET], ids=["edsr", "smfanet"])
-def test_it_is_the_mean_of_the_turned_pictures_turned_back(encoder: dict[str, object], passes: int) -> None:
+def test_it_is_the_mean_of_the_turned_pictures_turned_back(encoder: dict[str, Any], passes: int) -> None:
     model, image = make_model(encoder), picture(19, 25)
     size = (SIZE["height"], SIZE["width"])
     found = []
@@ -48,7 +48,7 @@ def test_turns_are_all_there_are_and_go_back() -> None:
 
 @pytest.mark.parametrize("kind", ["faithful", "drawn", "learned"])
 @pytest.mark.parametrize("encoder", [EDSR, SMFANET], ids=["edsr", "smfanet"])
-def test_tiles_change_nothing(encoder: dict[str, object], kind: str) -> None:
+def test_tiles_change_nothing(encoder: dict[str, Any], kind: str) -> None:
     model, image = make_model(encoder, prior="unet" if kind == "learned" else None), picture(40, 34)
     options = {"passes": 8, "latent": kind, "temperature": 0.7, "scale": 2.3}
     whole = upscaled(model, image, **options)
@@ -65,7 +65,7 @@ def test_detail_is_added_as_without(mask: Tensor | None) -> None:
 
 
 @pytest.mark.parametrize("encoder", [EDSR, SMFANET], ids=["edsr", "smfanet"])
-def test_seamless_edges_stay_seamless(encoder: dict[str, object]) -> None:
+def test_seamless_edges_stay_seamless(encoder: dict[str, Any]) -> None:
     model, image = make_model(encoder), picture(16, 24)
     whole = upscaled(model, image.repeat(1, 1, 3, 3), scale=1.5, passes=8)
     found = upscaled(model, image, scale=1.5, passes=8, edges="seamless")

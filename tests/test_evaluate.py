@@ -67,6 +67,7 @@ def test_the_picture_is_what_upscale_gives(prior: str | None, tile: int | None, 
 def test_calibration_is_that_of_the_closed_forms(patch: int) -> None:
     model, pair = make_model(patch=patch), example()
     found = enlarged(model, pair, 8).calibration
+    assert found is not None
     features, grid = Features(model, pair.lr[None]), Grid(pair.lr_size, pair.hr_size, patch)
     z = encode_reference(features, grid, pair.hr[None])[0]
     whole = z[: 40 // patch, : 47 // patch].double().square().sum(-1)
@@ -103,7 +104,9 @@ def own_draw(model: LoadedModel, amount: float) -> Calibration:
     lr = picture(24, 24)[0]
     grid = Grid((24, 24), (96, 96), model.patch)
     hr = models.enlarge(model, lr[None], grid.hr_size, amount=amount, seed=8)[0]
-    return enlarge(model, Example("own", hr, lr), [NoiseLatent(grid, model.hash)]).calibration
+    found = enlarge(model, Example("own", hr, lr), [NoiseLatent(grid, model.hash)]).calibration
+    assert found is not None
+    return found
 
 
 def test_a_model_is_calibrated_for_its_own_draws(model: LoadedModel) -> None:
@@ -166,6 +169,7 @@ def test_a_model_is_calibrated_for_its_own_grey_draws(model: LoadedModel) -> Non
     grid = Grid((24, 24), (96, 96), model.patch)
     hr = models.enlarge(model, lr[None], grid.hr_size, amount=1.0, seed=8)[0]  # the mean of three colours
     found = enlarge(model, Example("grey", hr.expand(3, -1, -1), lr), [NoiseLatent(grid, model.hash)]).calibration
+    assert found is not None
     assert found.ratios.total == 96 * 96
     for level in LEVELS:
         assert found.coverage(level) == pytest.approx(level, abs=0.02)
@@ -200,10 +204,12 @@ def test_a_card_says_how_wide_intervals_are() -> None:
     assert model.interval(2.2, 0.95) == pytest.approx(1.959964)
     with pytest.raises(BadValue, match=r"0\.5, 0\.8, not for 0\.95"):
         model.interval(4, 0.95)
+    nothing: Any
     for nothing in (None, {}, False):
         assert not carded(nothing).calibrated
         assert carded(nothing).factors(4) is None
         assert carded(nothing).interval(4, 0.8) == pytest.approx(1.281552)
+    strange: Any
     for strange in ({"4": 3}, {"large": {}}, {"4": {"0.5": "wide"}}, [1]):
         with pytest.raises(UnsupportedWeights, match="--write-card"):
             carded(strange).factors(4)

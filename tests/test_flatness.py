@@ -59,7 +59,8 @@ def test_a_constant_region_stays_itself_in_tiles_of_any_size(model: LoadedModel,
     for result in results:
         inside = result[0, 0][constant.repeat_interleave(3, 0).repeat_interleave(3, 1)]
         assert bool((inside == image[0, 0, 0, 0]).all())
-    assert torch.allclose(*results, atol=1e-5)
+    whole, tiles = results
+    assert torch.allclose(whole, tiles, atol=1e-5)
     assert len(results[0].unique()) > 1000
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from linf_nodes.errors import UnsupportedWeights
 from linf_nodes.models.checkpoint import build, read_weights
 from linf_nodes.models.flow import AffineFlow, Condition
+from linf_nodes.models.linf import LINF
 from linf_nodes.pipeline.cells import corners_of_rectangle
 from linf_nodes.pipeline.grid import Grid
 from linf_nodes.pipeline.store import available_models
@@ -108,6 +109,7 @@ def test_trained_weights_invert_in_float64() -> None:
         pytest.skip("the bundled weights are not there")
     linf, _ = build(read_weights(models["photo"]))
     linf = linf.double().requires_grad_(False).train(False)
+    assert isinstance(linf, LINF)
     picture = torch.rand(1, 3, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     fields = linf.cells(linf.encode(2 * picture - 1))
     grid = Grid((24, 24), (70, 61), linf.patch_size)

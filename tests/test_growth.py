@@ -34,7 +34,9 @@ def spec(blocks: int = 2, channels: int = 6, name: str = "edsr-baseline", scale:
 def net(**sizes: Any) -> LINF:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(len(sizes))
-        return build_network(spec(**sizes))
+        made = build_network(spec(**sizes))
+    assert isinstance(made, LINF)
+    return made
 
 
 def mean(model: LINF) -> torch.Tensor:

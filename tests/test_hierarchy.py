@@ -129,7 +129,9 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadPicture, match="names the axes z, a, b"):
         open_stack(tmp_path / "b")
     assert open_stack(tmp_path / "b", "zyx").axes == Axes(3, 1, 2)
-    for number, entry in enumerate(({"axes": 3}, {"datasets": []}, {"datasets": [{}]}, {"datasets": 5, "axes": None})):
+    damaged: list[dict[str, Any]]
+    damaged = [{"axes": 3}, {"datasets": []}, {"datasets": [{}]}, {"datasets": 5, "axes": None}]
+    for number, entry in enumerate(damaged):
         write(tmp_path / f"c{number}", {**IMAGE, **entry})
         with pytest.raises(BadPicture, match="damaged OME metadata"):
             open_stack(tmp_path / f"c{number}")

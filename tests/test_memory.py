@@ -19,7 +19,7 @@ from linf_nodes.pictures import read_header, read_picture, read_recipe
 from linf_nodes.pictures.size import Header
 from linf_nodes.workflow import one_click_graph
 
-from .test_tiles import make_model, picture
+from .models import make_model, picture
 from .tiny import samples, write_models, write_png
 
 
@@ -198,7 +198,8 @@ def test_a_width_that_is_no_number_is_damage(tmp_path: Path) -> None:
 def test_a_header_says_what_reading_gives(name: str, tmp_path: Path) -> None:
     Image.fromarray(samples(12, 20)).save(tmp_path / name)
     header, whole = read_header(tmp_path / name), read_picture(tmp_path / name)
-    assert header == Header(*whole.pixels.shape, whole.dtype.itemsize)
+    height, width, channels = whole.pixels.shape
+    assert header == Header(height, width, channels, whole.dtype.itemsize)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.jp2", "a.tga", "a.bmp"])

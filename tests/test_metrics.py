@@ -33,7 +33,8 @@ def pair(h: int = 40, w: int = 33) -> tuple[torch.Tensor, torch.Tensor]:
 
 def saved(tensor: torch.Tensor) -> Array:
     """`[h, w, 3]` as an 8-bit file would give it back, from 0 to 1."""
-    return np.round(np.clip(tensor.double().numpy(), 0, 1) * 255).transpose(1, 2, 0) / 255
+    found: Array = np.round(np.clip(tensor.double().numpy(), 0, 1) * 255).transpose(1, 2, 0) / 255
+    return found
 
 
 def grey(array: Array) -> Array:
@@ -130,7 +131,7 @@ def test_what_is_no_number_is_counted_and_saved_as_black_or_clipped() -> None:
     a[0, 0, 0], a[1, 2, 3], a[2, 1, 1] = math.nan, math.inf, -math.inf
     assert inf_share(a) == 3 / 48
     saved = quantised(a)
-    assert (saved[0, 0, 0], saved[1, 2, 3], saved[2, 1, 1]) == (0, 1, 0)
+    assert (float(saved[0, 0, 0]), float(saved[1, 2, 3]), float(saved[2, 1, 1])) == (0, 1, 0)
     assert math.isfinite(psnr(a, torch.full((3, 4, 4), 0.5)))
 
 

@@ -52,9 +52,8 @@ def whole_files(folder: Path) -> dict[str, Path]:
     image.save(
         folder / "said.jpg", exif=exif, comment=b"hello", xmp=b'<x tiff:Orientation="6"/>', extra=photoshop_block(b"x")
     )
-    deep = replace(
-        read_picture(folder / "said.jpg"), dtype=np.dtype(np.uint16), alpha=colour[..., 0].T / np.float32(255)
-    )
+    alpha = colour[..., 0].T.astype(np.float32) / np.float32(255)
+    deep = replace(read_picture(folder / "said.jpg"), dtype=np.dtype(np.uint16), alpha=alpha)
     deep = replace(deep, colours=Colours.of_code(12, 13))
     for name in ("deep.png", "deep.tif"):
         write_picture(deep, folder / name, depth="16", recipe={"scale": 2})

@@ -25,6 +25,7 @@ from .napari_dock import filters, needs_display, open_dock, run, stack
 
 pytestmark = [needs_display, *filters]
 
+COMMANDS: Any = commands  # each is made when it is asked for
 TINY = {"model": "tiny", "device": "cpu"}
 
 
@@ -269,9 +270,9 @@ def test_channels_are_enlarged_as_if_alone(viewer: Any) -> None:
     both = viewer.add_image(np.stack([bright, dim]), axis_labels=labels, name="both")
     alone = viewer.add_image(dim, name="alone")
     options = {**TINY, "scale": 2.0, "latent": "faithful"}
-    for command, given in ((commands.upscale, options), (commands.denoise, {}), (commands.unsharp_mask, {})):
+    for command, given in ((COMMANDS.upscale, options), (COMMANDS.denoise, {}), (COMMANDS.unsharp_mask, {})):
         assert (command(image=both, **given)[0][1] == command(image=alone, **given)[0]).all()
-    assert (commands.uncertainty(image=both, **TINY)[0][1] == commands.uncertainty(image=alone, **TINY)[0]).all()
+    assert (COMMANDS.uncertainty(image=both, **TINY)[0][1] == COMMANDS.uncertainty(image=alone, **TINY)[0]).all()
 
 
 @pytest.mark.parametrize(
@@ -286,8 +287,8 @@ def test_constant_in_constant_out(viewer: Any, qtbot: Any, value: float, dtype: 
     assert (viewer.layers[-1].data[1] == flat[0, 0]).all()
     drawn = {**TINY, "latent": "drawn", "auto_temperature": False, "temperature": 1.0}
     methods = ("total variation", "non-local means", "bilateral")
-    results = [commands.upscale(image=layer, **drawn), commands.unsharp_mask(image=layer), commands.resize(image=layer)]
-    results += [commands.denoise(image=layer, method=method) for method in methods]
+    results = [COMMANDS.upscale(image=layer, **drawn), COMMANDS.unsharp_mask(image=layer), COMMANDS.resize(image=layer)]
+    results += [COMMANDS.denoise(image=layer, method=method) for method in methods]
     results += run_preset([layer], "photo-2x-faithful")
     for result, *_ in results:
         assert (result[1] == flat[0, 0]).all()

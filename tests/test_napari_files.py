@@ -299,6 +299,7 @@ def test_older_and_odd_axes_are_read(tmp_path: Path, axes: str, version: str) ->
 def test_a_folder_that_cannot_be_opened_is_not_claimed(tmp_path: Path) -> None:
     path = omero(tmp_path, [])
     assert get_reader(str(path)) is not None
+    entries: Any
     for entries in ([], {}, [{}], [{"datasets": []}], [None], "x"):
         zarr.open_group(path, mode="r+").attrs["multiscales"] = entries
         assert get_reader(str(path)) is None

@@ -82,6 +82,7 @@ def test_manifest_is_what_the_catalogue_says() -> None:
 def test_manifest_is_valid_and_every_name_in_it_is_there(plugin: PluginManifest) -> None:
     plugin.validate_imports()
     assert plugin.name == "linf-nodes"
+    assert plugin.contributions.commands is not None
     assert {f"linf-nodes.{n.name}" for n in NODES.values()} <= {c.id for c in plugin.contributions.commands}
 
 
@@ -311,8 +312,10 @@ def test_samples_open_with_their_type_and_scale(plugin: PluginManifest, key: str
         "embryo": ((53, 56, 54), np.uint16, 1.0, "pixel"),
         "nuclei": ((12, 130, 130), np.uint16, 1.0, "pixel"),
     }[key]
+    assert plugin.contributions.sample_data is not None
     contribution = next(s for s in plugin.contributions.sample_data if s.key == key)
-    [(pixels, options, kind)] = contribution.open()
+    opened: list[Any] = list(contribution.open())
+    [(pixels, options, kind)] = opened
     layer = Image(pixels, **options)
     assert (kind, pixels.shape, pixels.dtype) == ("image", shape, dtype)
     assert layer.scale[-1] == scale
@@ -527,6 +530,6 @@ def test_the_names_of_the_modules_are_listed() -> None:
     assert "upscale" in dir(commands)
     assert "denoise" in dir(widgets)
     with pytest.raises(AttributeError):
-        commands.nonsense  # noqa: B018
+        commands.nonsense  # type: ignore[attr-defined]  # noqa: B018  (there is none)
     with pytest.raises(AttributeError):
-        widgets.encode_lr  # noqa: B018
+        widgets.encode_lr  # type: ignore[attr-defined]  # noqa: B018  (there is none)

@@ -261,7 +261,7 @@ def test_copied_python_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     made = tifffile.imread(tmp_path / "OUT.tif")
-    assert (made.shape, made.dtype) == ((40, 48), np.uint16)
+    assert (made.shape, made.dtype) == ((40, 48), np.dtype(np.uint16))
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def pictures() -> dict[str, Any]:
 def test_a_preview_is_a_piece_of_the_result(kind: str, model: str) -> None:
     data = pictures()[kind]
     colour = data.shape[-1] < 5
-    amounts = {"temperature": 0.8, "auto_temperature": False, "strength": 0.6}
+    amounts: dict[str, Any] = {"temperature": 0.8, "auto_temperature": False, "strength": 0.6}
     volume = Volume(data, Axes.of(data.shape, colour), (83, 107), Settings(model=model, **amounts))
     index = () if colour else (1,)
     held = hold(volume, index, VIEW)

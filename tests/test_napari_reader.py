@@ -121,7 +121,8 @@ def test_napari_chooses_the_reader(tmp_path: Path, npe2pm: Any) -> None:
     result(tmp_path, ".ome.zarr")
     layers, reader = read_get_reader([str(tmp_path / "made.ome.zarr" / "zarr.json")], stack=False)
     assert reader.command == "linf-nodes.read_result"
-    assert layers[0][1]["name"] == "made"
+    layer: tuple[Any, ...] = layers[0]
+    assert layer[1]["name"] == "made"
 
 
 def test_older_ome_zarr_of_others_is_read_with_its_translation(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,7 @@ pytestmark = [needs_display, *filters]
 
 
 @pytest.fixture
-def viewer(
-    make_napari_viewer_proxy: Any, plugin_settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
+def viewer(make_napari_viewer_proxy: Any, plugin_settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     tiny.write_models(tmp_path)
     monkeypatch.setenv("LINF_MODELS", str(tmp_path))
     return make_napari_viewer_proxy()
@@ -39,7 +36,8 @@ class Gate:
         import dask.array as da
 
         self.shape = (planes, side, side)
-        self._open, self._error = threading.Event(), None
+        self._open = threading.Event()
+        self._error: Exception | None = None
         self.read = threading.Event()
         self._open.set()
         chunks = ((1,) * planes, (side,), (side,))

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pictures_in(folder: Path, min_side: int = 24) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
+def pictures_in(folder: Path, min_side: int = 24) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """Each file's first picture by its name, and what was skipped."""
     found = load_picture_set([folder], min_side, CPU)
     names = [f.name for f in sorted(folder.iterdir()) if not any(s.startswith(f.name) for s in found.skipped)]
@@ -54,9 +54,9 @@ def test_pictures_of_16_bits_keep_them(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "rgb.tif", rgb, photometric="rgb")
     alpha = np.dstack([rgb, np.full(rgb.shape[:2], 65535, np.uint16)])
     tifffile.imwrite(tmp_path / "alpha.tif", alpha, photometric="rgb", extrasamples=["unassalpha"])
-    kind = {"photometric": "rgb", "planarconfig": "separate"}
+    kind: dict[str, Any] = {"photometric": "rgb", "planarconfig": "separate"}
     tifffile.imwrite(tmp_path / "planar.tif", rgb.transpose(2, 0, 1).copy(), **kind)
-    write_picture(Picture(rgb.astype(np.float32) / 65535, dtype=np.dtype(np.uint16)), tmp_path / "rgb.png")
+    write_picture(Picture(rgb.astype(np.float32) / np.float32(65535), dtype=np.dtype(np.uint16)), tmp_path / "rgb.png")
     grey = (rgb[..., 0] // 16).astype(np.uint16)  # 12 bits in 16: grey is stretched
     tifffile.imwrite(tmp_path / "grey.tif", grey)
     Image.fromarray(grey).save(tmp_path / "grey.png")

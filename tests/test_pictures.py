@@ -7,18 +7,21 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from linf_nodes.atomic import atomic_write
 from linf_nodes.errors import BadPicture, BadShape, BadValue, LinfError
-from linf_nodes.pictures import EXTENSIONS, Picture, find_pictures, read_picture, read_recipe, write_picture
+from linf_nodes.pictures import EXTENSIONS, Depth, Picture, find_pictures, read_picture, read_recipe, write_picture
 from linf_nodes.pictures.png16 import encode_png16
 from linf_nodes.pictures.tiff_writing import write_tiff
 
@@ -26,15 +29,18 @@ RECIPE = {"model": "linf-lp", "scale": [3.5, 2], "seed": 7, "note": "naïve — 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SHAPE = (13, 17)
 
+Array = NDArray[Any]
+DType = type[Any]  # of a sample: np.uint8 and the like
 
-def noise(dtype, channels, shape=SHAPE, seed=0):
+
+def noise(dtype: DType, channels: int, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> Array:
     rng = np.random.default_rng(seed)
     if np.dtype(dtype).kind == "f":
         return rng.normal(0.5, 1, (*shape, channels)).astype(dtype)
     return rng.integers(0, np.iinfo(dtype).max, (*shape, channels), dtype=dtype, endpoint=True)
 
 
-def picture_of(samples, **kwargs):
+def picture_of(samples: Array, **kwargs: Any) -> Picture:
     top = 1 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
     planes = samples.astype(np.float32) / np.float32(top)
     colours = 3 if samples.shape[2] > 2 else 1
@@ -42,7 +48,7 @@ def picture_of(samples, **kwargs):
     return Picture(planes[..., :colours], alpha, samples.dtype, **kwargs)
 
 
-def same(a, b):
+def same(a: Picture, b: Picture) -> None:
     assert a.pixels.dtype == np.float32
     np.testing.assert_array_equal(a.pixels, b.pixels)
     assert (a.alpha is None) == (b.alpha is None)
@@ -50,7 +56,7 @@ def same(a, b):
         np.testing.assert_array_equal(a.alpha, b.alpha)
 
 
-def full_exif():
+def full_exif() -> bytes:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     exif[Base.Make] = "Maker"
@@ -59,6 +65,15 @@ def full_exif():
     exif.get_ifd(IFD.Exif)[Base.ExifImageWidth] = 1
     exif.get_ifd(IFD.GPSInfo)[1] = "N"
     return exif.tobytes()
+
+
+def exif_of(path: Path) -> Image.Exif:
+    """What a file carries."""
+    data = read_picture(path).exif
+    assert data is not None
+    exif = Image.Exif()
+    exif.load(data)
+    return exif
 
 
 # --- round trips -----------------------------------------------------------------------------------------------------
@@ -76,7 +91,7 @@ def full_exif():
         ("a.webp", np.uint8),
     ],
 )
-def test_lossless_round_trip(tmp_path, name, dtype, channels):
+def test_lossless_round_trip(tmp_path: Path, name: str, dtype: DType, channels: int) -> None:
     path = tmp_path / name
     before = picture_of(noise(dtype, channels))
     write_picture(before, path)
@@ -84,12 +99,12 @@ def test_lossless_round_trip(tmp_path, name, dtype, channels):
     if name.endswith("webp") and channels < 3:  # WebP knows no grey
         before = dataclasses.replace(before, pixels=before.pixels.repeat(3, axis=2))
     same(after, before)
-    assert (after.dtype, after.format, after.pages) == (dtype, EXTENSIONS[path.suffix], 1)
+    assert (after.dtype, after.format, after.pages) == (np.dtype(dtype), EXTENSIONS[path.suffix], 1)
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.int8])
-def test_unusual_integers_round_trip_by_their_own_range(tmp_path, dtype):
+def test_unusual_integers_round_trip_by_their_own_range(tmp_path: Path, dtype: DType) -> None:
     samples = noise(np.uint16, 3).astype(np.int64) % 100 - (0 if np.dtype(dtype).kind == "u" else 50)
     tifffile.imwrite(tmp_path / "a.tif", samples.astype(dtype), photometric="rgb")
     picture = read_picture(tmp_path / "a.tif")
@@ -105,7 +120,7 @@ def test_unusual_integers_round_trip_by_their_own_range(tmp_path, dtype):
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.avif", "a.webp"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_lossy_is_near(tmp_path, name, channels):
+def test_lossy_is_near(tmp_path: Path, name: str, channels: int) -> None:
     ramp = np.linspace(0, 255, 64 * 48).reshape(48, 64, 1).repeat(channels, 2).astype(np.uint8)
     write_picture(picture_of(ramp), tmp_path / name)
     after = read_picture(tmp_path / name)
@@ -117,7 +132,7 @@ def test_lossy_is_near(tmp_path, name, channels):
 
 
 @pytest.mark.parametrize(("name", "channels"), [("a.jpg", 3), ("a.avif", 3), ("a.avif", 4)])
-def test_no_chroma_subsampling(tmp_path, name, channels):
+def test_no_chroma_subsampling(tmp_path: Path, name: str, channels: int) -> None:
     stripes = np.zeros((32, 32, channels), np.uint8)
     stripes[:, ::2, 0] = stripes[:, 1::2, 2] = 255
     stripes[..., 3:] = 255
@@ -126,15 +141,17 @@ def test_no_chroma_subsampling(tmp_path, name, channels):
     assert np.abs(after.pixels * 255 - stripes[..., :3]).max() < 60
 
 
-def test_integers_are_clipped_and_rounded(tmp_path):
+def test_integers_are_clipped_and_rounded(tmp_path: Path) -> None:
     pixels = np.array([[[-0.2], [0.5 / 255 + 1e-4], [1.9 / 255], [1.7]]], np.float32)
     write_picture(Picture(pixels), tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), [[0, 1, 2, 255]])
 
 
-def test_depth_converts(tmp_path):
+def test_depth_converts(tmp_path: Path) -> None:
     picture = picture_of(noise(np.float32, 4))
-    for depth, dtype, name in [("8", np.uint8, "a.png"), ("16", np.uint16, "b.png"), ("float32", np.float32, "c.tif")]:
+    cases: list[tuple[Depth, DType, str]]
+    cases = [("8", np.uint8, "a.png"), ("16", np.uint16, "b.png"), ("float32", np.float32, "c.tif")]
+    for depth, dtype, name in cases:
         write_picture(picture, tmp_path / name, depth=depth)
         assert read_picture(tmp_path / name).dtype == dtype
     same(read_picture(tmp_path / "c.tif"), picture)
@@ -158,19 +175,21 @@ def test_depth_converts(tmp_path):
         (np.uint8, 3, "a.jpg", {"recipe": {"x": "y" * 70000}}, "too long"),
     ],
 )
-def test_combinations_that_cannot_be(tmp_path, dtype, channels, name, options, word):
+def test_combinations_that_cannot_be(
+    tmp_path: Path, dtype: DType, channels: int, name: str, options: dict[str, Any], word: str
+) -> None:
     with pytest.raises(BadValue, match=word):
         write_picture(picture_of(noise(dtype, channels)), tmp_path / name, **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_formats_with_a_longest_side(tmp_path):
+def test_formats_with_a_longest_side(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="16383"):
         write_picture(Picture(np.zeros((1, 16384, 1), np.float32)), tmp_path / "a.webp")
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (3, 3, 2), (0, 3, 3), (1, 3, 3, 3)])
-def test_picture_refuses_other_shapes(shape):
+def test_picture_refuses_other_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadShape, match="shape"):
         Picture(np.zeros(shape, np.float32))
     with pytest.raises(BadShape, match="alpha"):
@@ -180,7 +199,7 @@ def test_picture_refuses_other_shapes(shape):
 # --- foreign files ---------------------------------------------------------------------------------------------------
 
 
-def write_chunks(path, header, clear, body):
+def write_chunks(path: Path, header: tuple[int, ...], clear: bytes, body: bytes) -> None:
     """A PNG from its header's fields, its transparent colour and its filtered scanlines."""
     parts = [(b"IHDR", struct.pack(">IIBBBBB", *header)), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
     if clear:
@@ -191,7 +210,7 @@ def write_chunks(path, header, clear, body):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
-def hand_made_png(path, samples, kinds, clear=b""):
+def hand_made_png(path: Path, samples: Array, kinds: Sequence[int], clear: bytes = b"") -> None:
     """A 16-bit PNG whose row i is filtered with kinds[i % len(kinds)], by the specification's scalar formulas."""
     height, width, channels = samples.shape
     rows = samples.astype(">u2").tobytes()
@@ -208,10 +227,10 @@ def hand_made_png(path, samples, kinds, clear=b""):
             nearest = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
             body.append((rows[at] - (0, a, b, (a + b) // 2, nearest)[kind]) % 256)
 
-    write_chunks(path, (width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0), clear, body)
+    write_chunks(path, (width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0), clear, bytes(body))
 
 
-def plain_png_samples(data, shape):
+def plain_png_samples(data: bytes, shape: tuple[int, ...]) -> tuple[Array, set[int]]:
     """Undo a PNG by the specification's scalar formulas, as the writer's independent judge."""
     at, packed = 8, b""
     while at < len(data):
@@ -236,7 +255,7 @@ def plain_png_samples(data, shape):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_png16_reader_knows_all_five_filters(tmp_path, channels):
+def test_png16_reader_knows_all_five_filters(tmp_path: Path, channels: int) -> None:
     samples = noise(np.uint16, channels)
     hand_made_png(tmp_path / "a.png", samples, kinds=(0, 1, 2, 3, 4))
     same(read_picture(tmp_path / "a.png"), picture_of(samples))
@@ -244,7 +263,7 @@ def test_png16_reader_knows_all_five_filters(tmp_path, channels):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_png16_interlaced(tmp_path, channels):
+def test_png16_interlaced(tmp_path: Path, channels: int) -> None:
     samples = noise(np.uint16, channels)
     body = b""
     for y, x, down, across in [
@@ -263,7 +282,7 @@ def test_png16_interlaced(tmp_path, channels):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_png16_writer_obeys_the_specification(channels):
+def test_png16_writer_obeys_the_specification(channels: int) -> None:
     y, x = np.mgrid[:70, :9]  # more rows than one block
     samples = (y * 900 + x * 1500)[..., None] + np.arange(channels) * 5000 + noise(np.uint8, channels, (70, 9)) % 3
     samples = samples.astype(np.uint16)
@@ -274,17 +293,17 @@ def test_png16_writer_obeys_the_specification(channels):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_png16_transparent_colour(tmp_path, channels):
+def test_png16_transparent_colour(tmp_path: Path, channels: int) -> None:
     samples = noise(np.uint16, channels)
     hand_made_png(tmp_path / "a.png", samples, (0,), samples[2, 3].astype(">u2").tobytes())
     picture = read_picture(tmp_path / "a.png")
     np.testing.assert_array_equal(picture.alpha == 0, (samples == samples[2, 3]).all(axis=2))
 
 
-def test_eight_bit_modes(tmp_path):
+def test_eight_bit_modes(tmp_path: Path) -> None:
     rgba = Image.fromarray(noise(np.uint8, 4))
     palette = rgba.convert("RGB").quantize(16)
-    cases = {
+    cases: dict[str, tuple[Image.Image, dict[str, Any], str]] = {
         "palette": (palette, {}, "RGB"),
         "clear palette": (palette, {"transparency": 3}, "RGBA"),
         "clear palette bytes": (palette, {"transparency": bytes(range(0, 256, 16))}, "RGBA"),
@@ -304,16 +323,17 @@ def test_eight_bit_modes(tmp_path):
         same(picture, picture_of(expected if expected.ndim == 3 else expected[..., None]))
 
 
-def test_transparent_level_of_few_bits(tmp_path):
+def test_transparent_level_of_few_bits(tmp_path: Path) -> None:
     scanlines = bytes.fromhex("00 0123 00 4567 00 89ab 00 cdef")
     write_chunks(tmp_path / "a.png", (4, 4, 4, 0, 0, 0, 0), b"\0\5", scanlines)
     picture = read_picture(tmp_path / "a.png")
+    assert picture.alpha is not None
     np.testing.assert_array_equal(picture.alpha.ravel() == 0, np.arange(16) == 5)
     np.testing.assert_array_equal(np.rint(picture.pixels.ravel() * 15), np.arange(16))
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
-def test_cmyk_becomes_rgb(tmp_path, name):
+def test_cmyk_becomes_rgb(tmp_path: Path, name: str) -> None:
     red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
     red.save(tmp_path / name)
     picture = read_picture(tmp_path / name)
@@ -324,15 +344,17 @@ def test_cmyk_becomes_rgb(tmp_path, name):
     assert picture.icc is None
 
 
-def test_lab_tiff_becomes_srgb(tmp_path):
+def test_lab_tiff_becomes_srgb(tmp_path: Path) -> None:
     grey = Image.new("RGB", (4, 4), (128, 128, 128))
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
-    ImageCms.applyTransform(grey, to_lab).save(tmp_path / "a.tif")
+    lab = ImageCms.applyTransform(grey, to_lab)
+    assert lab is not None
+    lab.save(tmp_path / "a.tif")
     np.testing.assert_allclose(read_picture(tmp_path / "a.tif").pixels, 128 / 255, atol=0.02)
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "packbits", "jpeg", "group4"])
-def test_tiff_codecs_of_pillow(tmp_path, compression):
+def test_tiff_codecs_of_pillow(tmp_path: Path, compression: str | None) -> None:
     image = Image.fromarray(noise(np.uint8, 3) // 64 * 64)
     if compression == "group4":
         image = image.convert("1")
@@ -345,7 +367,7 @@ def test_tiff_codecs_of_pillow(tmp_path, compression):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_tiff_layouts(tmp_path, dtype, planar, byteorder):
+def test_tiff_layouts(tmp_path: Path, dtype: DType, planar: str, byteorder: Literal["<", ">"]) -> None:
     for channels in (3, 4):
         samples = noise(dtype, channels)
         tifffile.imwrite(
@@ -361,7 +383,7 @@ def test_tiff_layouts(tmp_path, dtype, planar, byteorder):
         same(read_picture(tmp_path / "a.tif"), picture_of(samples))
 
 
-def test_tiff_white_is_zero_and_premultiplied_alpha(tmp_path):
+def test_tiff_white_is_zero_and_premultiplied_alpha(tmp_path: Path) -> None:
     grey = noise(np.uint16, 1)
     tifffile.imwrite(tmp_path / "a.tif", 65535 - grey[..., 0], photometric="miniswhite")
     same(read_picture(tmp_path / "a.tif"), picture_of(grey))
@@ -370,17 +392,18 @@ def test_tiff_white_is_zero_and_premultiplied_alpha(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", rgba, photometric="rgb", extrasamples=["assocalpha"])
     picture = read_picture(tmp_path / "b.tif")
     np.testing.assert_allclose(picture.pixels[1, 1], 0.5, atol=1e-4)
+    assert picture.alpha is not None
     assert picture.pixels[0, 0].max() == picture.alpha[0, 0] == 0
 
 
-def test_tiff_pages(tmp_path):
+def test_tiff_pages(tmp_path: Path) -> None:
     samples = noise(np.uint16, 1, (3, 5))
     tifffile.imwrite(tmp_path / "a.tif", np.stack([samples[..., 0]] * 4), photometric="minisblack")
     assert read_picture(tmp_path / "a.tif").pages == 4
     same(read_picture(tmp_path / "a.tif"), picture_of(samples))
 
 
-def lzw(data):
+def lzw(data: bytes) -> bytes:
     """TIFF's LZW without compression: literals of 9 bits, the table cleared before it grows."""
     codes = []
     for start in range(0, len(data), 200):
@@ -391,7 +414,7 @@ def lzw(data):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_tiff_lzw_of_16_bits(tmp_path, channels):
+def test_tiff_lzw_of_16_bits(tmp_path: Path, channels: int) -> None:
     samples = noise(np.uint16, channels, (5, 6))
     data = lzw(samples.tobytes())
     ifd = ImageFileDirectory_v2()
@@ -405,13 +428,13 @@ def test_tiff_lzw_of_16_bits(tmp_path, channels):
     same(read_picture(tmp_path / "a.tif"), picture_of(samples))
 
 
-def test_tiff_refuses_channels_it_cannot_name(tmp_path):
+def test_tiff_refuses_channels_it_cannot_name(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise(np.uint8, 2), photometric="minisblack", planarconfig="contig")
     with pytest.raises(BadPicture, match="2 channels"):
         read_picture(tmp_path / "a.tif")
 
 
-def test_big_pictures_are_no_bombs(tmp_path, monkeypatch):
+def test_big_pictures_are_no_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     for name in ("a.png", "a.jpg", "a.webp", "a.avif", "a.tif"):
         write_picture(picture_of(noise(np.uint8, 3)), tmp_path / name)
@@ -426,7 +449,7 @@ LOSSLESS = ["a.png", "b.png", "a.tif", "b.tif", "c.tif", "a.webp", "a.avif", "a.
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
-def test_metadata_is_kept(tmp_path, name):
+def test_metadata_is_kept(tmp_path: Path, name: str) -> None:
     dtype = {"a": np.uint8, "b": np.uint16, "c": np.float32}[name[0]]
     before = picture_of(noise(dtype, 3), icc=SRGB, exif=full_exif(), dpi=(300.0, 150.0))
     for recipe in (None, RECIPE):
@@ -435,6 +458,7 @@ def test_metadata_is_kept(tmp_path, name):
         assert after.icc == SRGB
         assert after.dpi == pytest.approx((300, 150), rel=1e-4)
         same(after, before) if after.format not in ("JPEG", "AVIF") else None
+        assert after.exif is not None
         exif = Image.Exif()
         exif.load(after.exif)
         assert Base.Orientation not in exif
@@ -451,7 +475,7 @@ def test_metadata_is_kept(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
-def test_no_metadata_stays_none(tmp_path, name):
+def test_no_metadata_stays_none(tmp_path: Path, name: str) -> None:
     dtype = {"a": np.uint8, "b": np.uint16, "c": np.float32}[name[0]]
     write_picture(picture_of(noise(dtype, 1)), tmp_path / name)
     after = read_picture(tmp_path / name)
@@ -463,36 +487,34 @@ def test_no_metadata_stays_none(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.webp", "a.avif"])
-def test_a_foreign_comment_survives_the_recipe(tmp_path, name):
+def test_a_foreign_comment_survives_the_recipe(tmp_path: Path, name: str) -> None:
     exif = Image.Exif()
     exif.get_ifd(IFD.Exif)[Base.UserComment] = b"ASCII\0\0\0hello"
     picture = picture_of(noise(np.uint8, 3), exif=exif.tobytes())
     write_picture(picture, tmp_path / name, recipe=RECIPE)
     assert read_recipe(tmp_path / name) == RECIPE
-    after = Image.Exif()
-    after.load(read_picture(tmp_path / name).exif)
+    after = exif_of(tmp_path / name)
     assert after.get_ifd(IFD.Exif)[Base.UserComment] == b"ASCII\0\0\0hello"
 
 
-def test_bigtiff_carries_exif(tmp_path):
+def test_bigtiff_carries_exif(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.load(full_exif())
     write_tiff(tmp_path / "a.tif", noise(np.uint16, 3), icc=None, exif=exif, dpi=(72, 72), big=True)
-    after = Image.Exif()
-    after.load(read_picture(tmp_path / "a.tif").exif)
+    after = exif_of(tmp_path / "a.tif")
     assert after.get_ifd(IFD.Exif)[Base.LensModel] == "50 mm"
     with Image.open(tmp_path / "a.tif") as image:
         assert image.getexif().get_ifd(IFD.GPSInfo)[1] == "N"
 
 
-def test_png_text_of_others_is_no_recipe(tmp_path):
+def test_png_text_of_others_is_no_recipe(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("linf", "not JSON")
     Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=info)
     assert read_recipe(tmp_path / "a.png") is None
 
 
-def test_webp_drops_a_grey_profile(tmp_path):
+def test_webp_drops_a_grey_profile(tmp_path: Path) -> None:
     grey_profile = SRGB[:16] + b"GRAY" + SRGB[20:]
     write_picture(picture_of(noise(np.uint8, 1), icc=grey_profile), tmp_path / "a.webp")
     assert read_picture(tmp_path / "a.webp").icc is None
@@ -500,10 +522,10 @@ def test_webp_drops_a_grey_profile(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a.avif"])
-def test_orientation_is_applied_once(tmp_path, orientation, name):
+def test_orientation_is_applied_once(tmp_path: Path, orientation: int, name: str) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
-    options = {} if name.endswith(("webp", "avif")) else {"dpi": (300, 150)}
+    options: dict[str, Any] = {} if name.endswith(("webp", "avif")) else {"dpi": (300, 150)}
     Image.fromarray(noise(np.uint8, 3)).save(tmp_path / name, exif=exif, **options)
     with Image.open(tmp_path / name) as image:
         expected = np.asarray(ImageOps.exif_transpose(image))
@@ -516,7 +538,7 @@ def test_orientation_is_applied_once(tmp_path, orientation, name):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.avif"])
-def test_damaged_exif_costs_only_the_exif(tmp_path, name):
+def test_damaged_exif_costs_only_the_exif(tmp_path: Path, name: str) -> None:
     picture = picture_of(noise(np.uint8, 3), exif=b"Exif\0\0nonsense")
     write_picture(picture, tmp_path / name, recipe=RECIPE)
     assert read_picture(tmp_path / name).exif is None
@@ -528,7 +550,7 @@ def test_damaged_exif_costs_only_the_exif(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a.png", "b.png", "a.jpg", "a.webp", "a.avif", "a.tif", "b.tif"])
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
-def test_truncated(tmp_path, name, part):
+def test_truncated(tmp_path: Path, name: str, part: float) -> None:
     path = tmp_path / name
     write_picture(picture_of(noise(np.uint16 if name[0] == "b" else np.uint8, 3, (64, 64))), path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
@@ -537,7 +559,7 @@ def test_truncated(tmp_path, name, part):
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_truncated_tiff_with_its_directory_first(tmp_path, compression):
+def test_truncated_tiff_with_its_directory_first(tmp_path: Path, compression: str | None) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise(np.uint16, 3, (64, 64)), photometric="rgb", compression=compression)
     path.write_bytes(path.read_bytes()[:-100])
@@ -548,14 +570,14 @@ def test_truncated_tiff_with_its_directory_first(tmp_path, compression):
 @pytest.mark.parametrize(
     "content", [b"", b"hello, world, this is no picture", b"\x89PNG\r\n\x1a\n", b"II*\0", b"GIF89a"]
 )
-def test_not_a_picture(tmp_path, content):
+def test_not_a_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     for reader in (read_picture, read_recipe):
         with pytest.raises(BadPicture, match=r"a\.png"):
             reader(tmp_path / "a.png")
 
 
-def test_missing_and_folder(tmp_path):
+def test_missing_and_folder(tmp_path: Path) -> None:
     with pytest.raises(BadPicture, match=r"no file .*gone\.png"):
         read_picture(tmp_path / "gone.png")
     with pytest.raises(BadPicture, match="folder"):
@@ -563,7 +585,7 @@ def test_missing_and_folder(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
-def test_pixels_that_are_not_numbers(tmp_path, bad):
+def test_pixels_that_are_not_numbers(tmp_path: Path, bad: float) -> None:
     samples = noise(np.float64, 3)
     samples[1, 2] = samples[3, 4, 1] = bad
     tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb")
@@ -571,7 +593,7 @@ def test_pixels_that_are_not_numbers(tmp_path, bad):
         read_picture(tmp_path / "a.tif")
 
 
-def test_nan_is_not_written(tmp_path):
+def test_nan_is_not_written(tmp_path: Path) -> None:
     pixels = np.full((2, 2, 1), np.nan, np.float32)
     with pytest.raises(BadPicture, match="4 samples"):
         write_picture(Picture(pixels), tmp_path / "a.tif", depth="float32")
@@ -582,11 +604,13 @@ def test_nan_is_not_written(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, name, error):
+def test_a_failed_write_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException
+) -> None:
     path = tmp_path / name
     path.write_bytes(b"old")
 
-    def fail(*args):
+    def fail(*args: object) -> NoReturn:
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
@@ -599,7 +623,7 @@ def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, name, error):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource limits")
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_a_full_disk(tmp_path, name):
+def test_a_full_disk(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"old")
     code = f"""
 import resource, numpy as np
@@ -619,7 +643,7 @@ else:
     assert (tmp_path / name).read_bytes() == b"old"
 
 
-def test_places_that_cannot_be_written(tmp_path):
+def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
     picture = picture_of(noise(np.uint8, 1))
@@ -630,7 +654,7 @@ def test_places_that_cannot_be_written(tmp_path):
         write_picture(picture, tmp_path / ("x" * 300 + ".png"))
 
 
-def test_atomic_write_follows_links_and_keeps_permissions(tmp_path):
+def test_atomic_write_follows_links_and_keeps_permissions(tmp_path: Path) -> None:
     target, link = tmp_path / "target.txt", tmp_path / "link.txt"
     target.write_text("old")
     target.chmod(0o640)
@@ -643,7 +667,7 @@ def test_atomic_write_follows_links_and_keeps_permissions(tmp_path):
     assert target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o640
 
-    def fail_halfway():
+    def fail_halfway() -> None:
         with atomic_write(link) as temporary:
             temporary.write_text("half")
             raise ZeroDivisionError
@@ -657,7 +681,7 @@ def test_atomic_write_follows_links_and_keeps_permissions(tmp_path):
 # --- finding ---------------------------------------------------------------------------------------------------------
 
 
-def test_find_pictures(tmp_path):
+def test_find_pictures(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "notes.txt", ".hidden.png", "sub/c.tiff", "odd[1].webp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")

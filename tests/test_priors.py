@@ -30,7 +30,7 @@ def read_case(name: str) -> tuple[dict[str, str], dict[str, Tensor]]:
         return file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
 
 
-def randomise(prior: nn.Module) -> nn.Module:
+def randomise(prior: LatentPrior) -> LatentPrior:
     """Norm layers and their statistics away from 0 and 1, so that mistakes in their use show."""
     gen = torch.Generator().manual_seed(1)
     for name, value in prior.state_dict().items():
@@ -41,9 +41,9 @@ def randomise(prior: nn.Module) -> nn.Module:
     return prior.eval()
 
 
-def small_priors() -> dict[str, nn.Module]:
+def small_priors() -> dict[str, LatentPrior]:
     torch.manual_seed(0)
-    priors = {
+    priors: dict[str, LatentPrior] = {
         "unet": UNetPrior(5, depth=3, dim=4),
         "unet2": UNetPrior(5, depth=2, dim=4),
         "centred": UNetPrior(5, depth=2, dim=4, centred=True),
@@ -55,7 +55,7 @@ def small_priors() -> dict[str, nn.Module]:
     with torch.no_grad():
         for value in priors["centred"].parameters():  # else nearly all of a random latent is its mean
             if value.ndim == 4:
-                value *= 3
+                value.mul_(3)
     return found
 
 
@@ -106,7 +106,7 @@ def run_window(
 
     Both are in units of the whole's largest value.
     """
-    size, lr_size = tuple(z.shape[-2:]), tuple(lr.shape[-2:])
+    size, lr_size = (z.shape[-2], z.shape[-1]), (lr.shape[-2], lr.shape[-1])
     spans, lr_spans = [], []
     for axis in (0, 1):
         first = max(core[axis][0] - prior.receptive_field, 0) // prior.align * prior.align
@@ -260,6 +260,7 @@ def test_a_dense_block_in_bands_is_the_dense_block(fast: bool, monkeypatch: pyte
 def test_a_centred_prior_prints_nothing_on_every_patch() -> None:
     """What stays the same from patch to patch is gone; what changes between them stays."""
     prior = PRIORS["centred"]
+    assert isinstance(prior, UNetPrior)
     z, lr = torch.zeros(1, 5, 24, 20), torch.zeros(1, 3, 16, 16)
     z[..., 12:, :] = 1
     with torch.no_grad():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,7 +17,6 @@ from PIL import Image
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.stacks import disk
 from linf_nodes.stacks.stack_file import open_stack
 
 from . import tiny
@@ -122,7 +122,7 @@ def test_any_number_of_workers_gives_the_same_bytes(folder: Path, monkeypatch: p
 def test_the_check_of_the_disk_can_be_left_out(
     folder: Path, target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
     words = ["stack", "in.tif", target, "--scale", "2", "--model", "tiny.safetensors", "--device", "cpu"]
     assert main(words) == 2
     assert "--ignore-free-space" in capsys.readouterr().err

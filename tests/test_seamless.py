@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from linf_nodes.pipeline.noise import normal
 
 from .models import EDSR, SMFANET, make_model, picture
 
-SET = {"auto_temperature": False, "temperature": 0.7, "seed": 5}
+SET: dict[str, Any] = {"auto_temperature": False, "temperature": 0.7, "seed": 5}
 
 
 def enlarged(model: LoadedModel, image: Tensor, edges: str = "seamless", **options: object) -> Tensor:
@@ -54,7 +55,7 @@ def test_drawn_detail_begins_anew_with_every_copy(tile: int) -> None:
 
 @pytest.mark.parametrize("encoder", [EDSR, SMFANET], ids=["edsr", "smfanet"])
 @pytest.mark.parametrize("kind", ["faithful", "drawn"])
-def test_a_turned_texture_gives_the_turned_result(kind: str, encoder: dict[str, object]) -> None:
+def test_a_turned_texture_gives_the_turned_result(kind: str, encoder: dict[str, Any]) -> None:
     """By whole squares of the encoder, and with the noise of the crop that it then is."""
     model, image = make_model(encoder), picture(24, 32)
     found = enlarged(model, image, latent=kind, scale=3.0, **SET)
@@ -87,7 +88,8 @@ def test_the_chain_and_uncertainty_are_seamless_too() -> None:
     features = NODES["LINFEncodeLr"].function(model, image, edges="seamless")
     latent = NODES["LINFSampleLatent"].function(features, scale=3.0, seed=5)
     texture = NODES["LINFFlowInverse"].function(features, latent)
-    for more in ({}, {"mask": mask}):
+    masks: list[dict[str, Any]] = [{}, {"mask": mask}]
+    for more in masks:
         once = enlarged(model, image, latent="drawn", scale=3.0, **SET, **more)
         chain = NODES["LINFCompose"].function(texture, temperature=0.7, auto_temperature=False, **more)
         assert torch.allclose(once, chain, atol=1e-6)

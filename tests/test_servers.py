@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from linf_nodes.errors import DamagedPart, SourceLost
+from linf_nodes.stacks import file_stamp
 from linf_nodes.stacks.checked_source import checked
 from linf_nodes.stacks.stack_file import open_stack
-from linf_nodes.workflow import file_stamp
 
 from .stacks import stack
 

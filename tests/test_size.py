@@ -22,7 +22,7 @@ UPSCALE = NODES["LINFUpscale"]
 
 
 def test_options_that_are_called_idle_change_nothing_and_the_others_do() -> None:
-    other = {
+    other: dict[str, Any] = {
         "scale": 2.5, "scale_x": 3.5, "height": 77, "width": 99, "megapixels": 0.02, "longest_side": 88,
         "shortest_side": 66, "multiple_of": 8, "aspect": "fill",
     }  # fmt: skip

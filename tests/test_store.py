@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from linf_nodes.errors import BadValue, UnsupportedWeights
-from linf_nodes.models.checkpoint import Weights, write_weights
+from linf_nodes.models.checkpoint import Weights, read_weights, write_weights
 from linf_nodes.models.spec import Spec
 from linf_nodes.pipeline import store
 from linf_nodes.pipeline.device import resolve_device, resolve_dtype
 from linf_nodes.pipeline.store import ModelStore, find_weights
 
-from .models import EDSR, PRIORS, make_model
+from .models import EDSR, PRIORS, linf_of, make_model
 
 CPU = torch.device("cpu")
 
@@ -36,9 +36,13 @@ def make_models(tmp_path: Path) -> ModelStore:
 
 
 def test_concurrent_requests_load_once(models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads = []
-    real = store.read_weights
-    monkeypatch.setattr(store, "read_weights", lambda p: reads.append(p) or real(p))
+    reads: list[Path] = []
+
+    def counted(path: Path) -> Weights:
+        reads.append(path)
+        return read_weights(path)
+
+    monkeypatch.setattr(store, "read_weights", counted)
     with ThreadPoolExecutor(8) as pool:
         every = list(
             pool.map(lambda _: models.get(str(tmp_path / "a.safetensors"), "auto", CPU, torch.float32), range(16))
@@ -54,7 +58,7 @@ def test_device_precision_and_prior_are_part_of_the_key(models: ModelStore, tmp_
     assert full.prior is not None
     assert bare.prior is None
     assert half.nbytes < full.nbytes
-    assert half.network.imnet.last._weight.dtype == torch.float32
+    assert linf_of(half).imnet.last._weight.dtype == torch.float32
     assert [h.dtype for h in models.held()] == ["float32", "bfloat16", "float32"]
     assert models.release() == full.nbytes + half.nbytes + bare.nbytes
     assert models.held() == []

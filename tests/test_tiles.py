@@ -29,9 +29,7 @@ SCALES = [1.7, 2, 2.37, math.pi, 4, 8, (2, 3.3)]
 @pytest.mark.parametrize("patch", [1, 3])
 @pytest.mark.parametrize("tile", [9, 16])
 @pytest.mark.parametrize("encoder", [EDSR, SPAN], ids=["edsr", "span"])
-def test_tiles_change_nothing_with_plain_encoders(
-    encoder: dict[str, object], scale: float, patch: int, tile: int
-) -> None:
+def test_tiles_change_nothing_with_plain_encoders(encoder: dict[str, Any], scale: float, patch: int, tile: int) -> None:
     model, image = make_model(encoder, patch), picture(29, 23)
     size = scaled_size((29, 23), scale)
     whole = enlarge(model, image, size)
@@ -46,7 +44,7 @@ def test_tiles_change_nothing_at_exact_sizes(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("name", "encoder"), [("rdn", RDN), ("rrdb", RRDB), ("swinir", SWINIR), ("smfanet", SMFANET)])
-def test_tiles_change_little_with_wide_encoders(name: str, encoder: dict[str, object]) -> None:
+def test_tiles_change_little_with_wide_encoders(name: str, encoder: dict[str, Any]) -> None:
     model, image = make_model(encoder), picture(90, 70)
     assert (enlarge(model, image, (180, 140), 24) - enlarge(model, image, (180, 140))).abs().max() <= 1 / 512
 

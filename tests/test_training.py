@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,11 @@ from safetensors.torch import save_file
 
 from linf_nodes.errors import BadPicture, BadValue, Cancelled, LinfError, UnsupportedWeights
 from linf_nodes.hosts.cli.main import main
-from linf_nodes.models.assembly import Unfilled
 from linf_nodes.models.checkpoint import build, read_weights, weights_hash, write_weights
 from linf_nodes.models.latent_front import LatentPrior
 from linf_nodes.models.registry import build_network, build_prior
 from linf_nodes.models.spec import Spec
+from linf_nodes.models.unfilled import Unfilled
 from linf_nodes.pipeline.cells import cells_of, corners_of
 from linf_nodes.pipeline.model import LoadedModel, prepare
 from linf_nodes.training import checkpoint, precision
@@ -69,7 +69,7 @@ from linf_nodes.training.scales import Scales
 from linf_nodes.training.schedule import learning_rate
 from linf_nodes.training.spectrum import pattern_excess, spectra, texture_deficit
 
-from .models import enlarge, make_model, picture
+from .models import enlarge, linf_of, make_model, picture
 from .tiny import weights
 
 ROOT = Path(__file__).parents[1]
@@ -177,15 +177,15 @@ def test_the_terms_of_textures_are_those_of_float64(home: Path) -> None:
     model = make_model()
     sampler = Sampler(pack(home), 1, 2, 12, 30, 3, Scales((1.0, 3.0)))
     batch = sampler(0)
-    terms = texture_terms(model.network, batch, None)
-    cond = condition(model.network, batch.lr, batch.rel_cell, batch.corners, None)
+    terms = texture_terms(linf_of(model), batch, None)
+    cond = condition(linf_of(model), batch.lr, batch.rel_cell, batch.corners, None)
     scale, shift = (t.detach().double().numpy() for t in cond)
     texture = batch.texture.double().numpy()
     assert float(terms["nll"]) == pytest.approx(
-        -flow_in_numpy(model.network.imnet, scale, shift, texture)[1].mean(), 1e-5
+        -flow_in_numpy(linf_of(model).imnet, scale, shift, texture)[1].mean(), 1e-5
     )
     assert float(terms["l1"]) == pytest.approx(
-        np.abs(mean_in_numpy(model.network.imnet, scale, shift) - texture).mean(), 1e-5
+        np.abs(mean_in_numpy(linf_of(model).imnet, scale, shift) - texture).mean(), 1e-5
     )
 
 
@@ -193,7 +193,8 @@ def convolved(x: Array, weight: Array, bias: Array) -> Array:
     _, h, w = x.shape
     wide = np.pad(x, ((0, 0), (1, 1), (1, 1)))
     taps = np.stack([wide[:, i : i + h, j : j + w] for i in range(3) for j in range(3)])
-    return np.maximum(np.einsum("ochk,hkcyx->oyx", weight, taps.reshape(3, 3, *x.shape)) + bias[:, None, None], 0)
+    summed: Array = np.einsum("ochk,hkcyx->oyx", weight, taps.reshape(3, 3, *x.shape)) + bias[:, None, None]
+    return np.maximum(summed, 0)
 
 
 def distance_in_numpy(tensors: dict[str, torch.Tensor], a: Array, b: Array) -> float:
@@ -238,10 +239,10 @@ def test_training_and_inference_of_a_prior_give_one_picture() -> None:
     assert model.prior is not None
     batch = grid_batch(picture(48, 48), picture(15, 15, seed=2), 3)
     with torch.no_grad():
-        cond = condition(model.network, 2 * batch.lr - 1, batch.rel_cell, batch.corners, None)
-        initial = model.network.imnet(to_rows(2 * initial_prior(batch), 3), cond)[0]
+        cond = condition(linf_of(model), 2 * batch.lr - 1, batch.rel_cell, batch.corners, None)
+        initial = linf_of(model).imnet(to_rows(2 * initial_prior(batch), 3), cond)[0]
         learned = predict(model.prior, initial, batch, None)
-        trained = to_pictures(model.network.imnet.inverse(learned, cond), batch, 3)
+        trained = to_pictures(linf_of(model).imnet.inverse(learned, cond), batch, 3)
     upscaled = enlarge(model, batch.lr, (48, 48), amount=1.0)
     torch.testing.assert_close(trained, upscaled, atol=2e-5, rtol=1e-4)
 
@@ -252,7 +253,7 @@ def test_the_terms_of_a_prior_are_those_of_its_picture(home: Path) -> None:
     batch = GridSampler(pack(home), 1, 1, 24, 3, Scales((2.0, 2.0)))(0)
     trunk = PerceptualNetwork(tiny_trunk())
     terms = prior_terms(
-        model.network, model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
+        linf_of(model), model.prior, batch, lambda a, b: perceptual_distance(trunk, a, b), None, latent=True
     )
     seen, wanted = (enlarge(model, batch.lr, (24, 24), amount=1.0).double(), batch.hr.double())
     assert float(terms["l1"]) == pytest.approx(float(2 * (seen - wanted).abs().mean()), 1e-4)
@@ -267,7 +268,7 @@ def test_balanced_terms_are_relative_to_the_enlarged_lr_picture(home: Path) -> N
     trunk = PerceptualNetwork(tiny_trunk())
     plain, balanced = (
         prior_terms(
-            model.network,
+            linf_of(model),
             model.prior,
             batch,
             lambda a, b: perceptual_distance(trunk, a, b),
@@ -535,8 +536,8 @@ def test_a_batch_of_textures_is_that_of_its_crops_one_by_one(home: Path, top: fl
             around = wide[:, y - half : y + half + 1, x - half : x + half + 1]
             at = 30 * i + k
             torch.testing.assert_close(batch.texture[at], around.flatten(), atol=1e-5, rtol=0)
-            cells = [cells_of(torch.tensor([v]), 12, side) for v in (y, x)]
-            wanted = corners_of(*cells, 12)
+            rows, columns = (cells_of(torch.tensor([v]), 12, side) for v in (y, x))
+            wanted = corners_of(rows, columns, 12)
             assert torch.equal(batch.corners.cell[at], wanted.cell[0] + 144 * i)
             assert torch.equal(batch.corners.rel_x[at], wanted.rel_x[0])
             torch.testing.assert_close(batch.corners.weight[at], wanted.weight[0])
@@ -546,7 +547,12 @@ def test_a_batch_of_textures_is_that_of_its_crops_one_by_one(home: Path, top: fl
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_of_unlike_kinds_are_put_in_a_row_once(home: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     made: list[Resident] = []
-    monkeypatch.setattr(packing, "Resident", lambda pictures: made.append(Resident(pictures)) or made[-1])
+
+    def kept(pictures: Sequence[torch.Tensor]) -> Resident:
+        made.append(Resident(pictures))
+        return made[-1]
+
+    monkeypatch.setattr(packing, "Resident", kept)
     tifffile.imwrite(home / "data" / "deep.tif", 257 * smooth(60, 50).astype(np.uint16), photometric="rgb")
     Run(recipe(home, KINDS[kind], bfloat16="auto", preview_every=2), CPU).train(stop=2)  # timing, previews, batches
     assert len(made) == 1
@@ -781,9 +787,9 @@ def test_windowed_encoders_train_on_crops_of_any_size(home: Path) -> None:
 def test_a_run_learns(home: Path) -> None:
     asked = recipe(home, nll=0.0, steps=60, lr=5e-3, bfloat16=False, scales=[3.0, 3.0])
     ran = Run(asked, CPU)
-    before = float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach())
+    before = float(ran.task.terms(ran.task.sampler(pack(home))(999, 0.0), 0)["l1"].detach())
     ran.train()
-    assert float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach()) < 0.8 * before
+    assert float(ran.task.terms(ran.task.sampler(pack(home))(999, 0.0), 0)["l1"].detach()) < 0.8 * before
     rows = Log(ran.path.with_name("log.csv")).rows()
     assert list(rows[0]) == ["time", "step", "lr", "l1", "nll", "grad_norm"]
     assert [row["step"] for row in rows] == ["50"]
@@ -932,7 +938,7 @@ def test_a_lost_device_leaves_the_last_checkpoint(
         return works(*args)
 
     said = rf"cuda was lost at step {step} \(CUDA error: unspecified launch failure\); .*state.pt' holds step 2: go on"
-    target = (checkpoint_user, "on_cpu") if where == "save" else (ran.task, "terms")
+    target: tuple[object, str] = (checkpoint_user, "on_cpu") if where == "save" else (ran.task, "terms")
     monkeypatch.setattr(*target, lost)
     with pytest.raises(LinfError, match=said):
         ran.train(pack=pack(home))
@@ -1010,7 +1016,7 @@ def test_planes_of_stacks_are_pictures(home: Path) -> None:
     tifffile.imwrite(home / "data" / "float.tif", volume[0].astype(np.float32) / 3 - 50)
     tifffile.imwrite(home / "data" / "small.tif", volume[:, :9], photometric="minisblack")
     rgba = np.dstack([smooth(40, 44), np.full((40, 44), 255, np.uint8)])
-    kind = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    kind: dict[str, Any] = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
     tifffile.imwrite(home / "data" / "time.tif", rgba[None].repeat(2, 0), **kind)
     found = load_picture_set([home / "data"], 24, CPU)
     kinds = [(tuple(p.shape), p.dtype) for p in found.pictures]

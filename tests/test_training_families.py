@@ -10,8 +10,10 @@ from PIL import Image
 
 from linf_nodes.errors import BadValue
 from linf_nodes.models.checkpoint import build, read_weights
+from linf_nodes.models.contract import Network
 from linf_nodes.models.registry import NETWORKS
 from linf_nodes.pipeline.model import LoadedModel, prepare
+from linf_nodes.training.batch import Sampler
 from linf_nodes.training.crops import generator_of
 from linf_nodes.training.grid_batch import grid_batch
 from linf_nodes.training.loss import answers, mean_picture, query_terms
@@ -43,9 +45,9 @@ def test_it_learns_and_its_weights_enlarge(home: Path, name: str) -> None:
         Image.fromarray(waves.astype(np.uint8)).save(home / "data" / f"{i}.png")
     asked = recipe(home, described(name), nll=0.0, steps=80, lr=5e-3, scales=[2.0, 3.0], queries=60)
     ran = Run(asked, CPU)
-    before = float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach())
+    before = float(ran.task.terms(ran.task.sampler(pack(home))(999, 0.0), 0)["l1"].detach())
     ran.train()
-    assert float(ran.task.terms(ran.task.sampler(pack(home))(999), 0)["l1"].detach()) < 0.8 * before
+    assert float(ran.task.terms(ran.task.sampler(pack(home))(999, 0.0), 0)["l1"].detach()) < 0.8 * before
     ran.export(home / "out.safetensors", {"name": "out"}, {})
     network, prior = build(read_weights(home / "out.safetensors"))
     model = LoadedModel(*prepare(network, prior, CPU, torch.float32), "out", "0", CPU, torch.float32)
@@ -78,16 +80,18 @@ def test_previews_show_what_inference_gives(name: str, lr: int, hr: int) -> None
 def test_a_query_s_target_is_the_pixel_that_it_asks_for(home: Path, name: str) -> None:
     ran = Run(recipe(home, described(name), scales=[3.0, 3.0]), CPU)
     sampler = ran.task.sampler(pack(home))
+    assert isinstance(sampler, Sampler)
     batch = sampler(4)
     net = ran.task.net
-    crops = sampler._resident.draw(generator_of(sampler.seed, 4), sampler.batch, lambda u: 36)  # type: ignore[attr-defined]
-    model = LoadedModel(*prepare(net, None, CPU, torch.float32), "t", "0", CPU, torch.float32)  # type: ignore[arg-type]
+    assert isinstance(net, Network)
+    crops = sampler._resident.draw(generator_of(sampler.seed, 4), sampler.batch, lambda u: 36)
+    model = LoadedModel(*prepare(net, None, CPU, torch.float32), "t", "0", CPU, torch.float32)
     with torch.no_grad():
-        found = answers(model.network, batch.lr, batch.rel_cell, batch.corners, None).view(sampler.batch, -1, 3)  # type: ignore[attr-defined]
-    for item in range(sampler.batch):  # type: ignore[attr-defined]
+        found = answers(model.network, batch.lr, batch.rel_cell, batch.corners, None).view(sampler.batch, -1, 3)
+    for item in range(sampler.batch):
         whole = 2 * enlarge(model, (batch.lr[item : item + 1] + 1) / 2, (36, 36))[0] - 1
         pixels = (2 * crops.pixels[item] - 1).flatten(1).T
-        targets = batch.texture.view(sampler.batch, -1, 3)[item]  # type: ignore[attr-defined]
+        targets = batch.texture.view(sampler.batch, -1, 3)[item]
         at = torch.cdist(targets, pixels).argmin(1)
         torch.testing.assert_close(pixels[at], targets, atol=1e-5, rtol=0)
         torch.testing.assert_close(whole.flatten(1).T[at], found[item], atol=5e-5, rtol=0)
@@ -100,4 +104,5 @@ def test_models_without_latents_refuse_what_needs_them(home: Path) -> None:
     ran.export(home / "liif.safetensors", {"name": "liif"}, {})
     with pytest.raises(BadValue, match="A prior predicts latents, but the model is a LIIF"):
         Run(recipe(home, 'kind = "prior"\ninit = "liif.safetensors"\n[prior]\nname = "unet"\n'), CPU)
-    assert set(query_terms(ran.task.net, ran.task.sampler(pack(home))(0), None)) == {"l1"}  # type: ignore[arg-type]
+    assert isinstance(ran.task.net, Network)
+    assert set(query_terms(ran.task.net, ran.task.sampler(pack(home))(0, 0.0), None)) == {"l1"}

@@ -10,7 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from linf_nodes.errors import BadValue
-from linf_nodes.evaluation.verify import FAMILIES, Case, verify_case, verify_folder
+from linf_nodes.evaluation.vectors import Case
+from linf_nodes.evaluation.verify import FAMILIES, verify_case, verify_folder
 from linf_nodes.hosts.cli.main import main
 from linf_nodes.pipeline.blocks import Block, Span
 from linf_nodes.pipeline.fields import field_class

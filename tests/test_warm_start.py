@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from linf_nodes.models.checkpoint import Weights, build, read_weights, write_weights
+from linf_nodes.models.contract import Network
 from linf_nodes.models.registry import build_network
+from linf_nodes.models.smfanet import Block, Modulation, SMFANet
 from linf_nodes.models.spec import Spec
 
 from . import tiny
@@ -24,6 +26,13 @@ def script(name: str, *words: Path) -> None:
     command = [sys.executable, str(ROOT / "recipes" / name), *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def first_modulation(network: Network) -> Modulation:
+    assert isinstance(network.encoder, SMFANet)
+    block = network.encoder.feats[0]
+    assert isinstance(block, Block)
+    return block.smfa
 
 
 @torch.no_grad()
@@ -54,9 +63,10 @@ def test_an_encoder_that_is_the_linf_s_own_gives_the_linf_back(tmp_path: Path) -
     torch.testing.assert_close(again.encode(lr), features, atol=1e-2, rtol=1e-2)
     wanted = linf.cells(features)
     assert (again.cells(features) - wanted).norm() < 0.02 * wanted.norm()
-    first = linf.encoder.feats[0].smfa
+    first = first_modulation(linf)
+    assert isinstance(linf.encoder, SMFANet)
     seen = first.linear_0(F.normalize(linf.encoder.to_feat(0.5 * lr + 0.5))).chunk(2, 1)[1]
-    const = again.encoder.feats[0].smfa.const
+    const = first_modulation(again).const
     torch.testing.assert_close(const, seen.var((-2, -1), keepdim=True).mean(0, keepdim=True), atol=0, rtol=2e-3)
     for name in ("phase.weight", "layers.0.weight", "imnet.linears.0._weight"):
         torch.testing.assert_close(made.model_state[name], state[name], atol=1e-3, rtol=1e-3)

@@ -68,7 +68,8 @@ def picture(c: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
 
 def result(source: dict[str, Any], **options: Any) -> torch.Tensor:
     graph = parse_graph(source)
-    return run(graph, {"1": picture()}, **options)[graph.outputs[0].id][0]
+    found: torch.Tensor = run(graph, {"1": picture()}, **options)[graph.outputs[0].id][0]
+    return found
 
 
 @pytest.mark.parametrize("model", ["tiny", "learned"])
