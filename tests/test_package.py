@@ -146,6 +146,20 @@ def test_no_circle_of_files() -> None:
     assert not sorted(map(relative, below)), "these import one another, or what does"
 
 
+def test_workers_compare_the_code_of_every_room_that_a_block_goes_through() -> None:
+    from linf_nodes.stacks.versions import ROOMS
+
+    reached: set[Path] = set()
+    todo = {PACKAGE / "stacks" / "plane.py"}
+    while todo:
+        path = todo.pop()
+        reached.add(path)
+        todo |= modules_used(path) - reached
+    outside = {room_of(path) for path in reached} - FLOOR
+    assert outside <= set(ROOMS)
+    assert {"stacks", "pipeline", "models", "pictures"} <= outside
+
+
 def test_package_names_itself_only_relatively() -> None:
     wrong = offenders({path: foreign(path) & {"linf_nodes"} for path in SOURCES})
     assert not wrong, "a clone in custom_nodes/ is imported under another name"
