@@ -37,7 +37,7 @@ CHECKPOINTS = GOLDEN / "checkpoints"
 CASES = sorted(p.stem for p in (GOLDEN / "dev").glob("l[ip]*.safetensors") if p.stem.startswith(("linf", "lp_")))
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no reference vectors at {GOLDEN}")
 
-EDSR = {"name": "edsr-baseline", "args": {"n_resblocks": 1, "n_feats": 4}}
+EDSR: dict[str, Any] = {"name": "edsr-baseline", "args": {"n_resblocks": 1, "n_feats": 4}}
 SWINIR: dict[str, Any] = {
     "name": "swinir",
     "args": {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4, "img_size": 8},
@@ -415,7 +415,7 @@ def test_strange_tensors_are_refused(tmp_path: Path) -> None:
 )
 def test_an_absurd_description_is_refused_at_once(args: dict[str, Any], encoder: dict[str, Any]) -> None:
     name = "linf-patch" if "patch_size" in args else "linf"
-    spec = Spec(name, {"encoder_spec": {**EDSR, "args": EDSR["args"] | encoder}, **LINF_ARGS, **args})  # type: ignore[operator]
+    spec = Spec(name, {"encoder_spec": {**EDSR, "args": EDSR["args"] | encoder}, **LINF_ARGS, **args})
     start = time.perf_counter()
     with pytest.raises(UnsupportedWeights):
         build(replace(small(), model=spec))

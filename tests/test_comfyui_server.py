@@ -22,6 +22,7 @@ from PIL import Image
 import linf_nodes as linf
 from linf_nodes.catalogue import NODES
 from linf_nodes.pictures import Picture, read_picture
+from linf_nodes.pipeline.model import LoadedModel
 from linf_nodes.workflow import Preset, parse_graph, read_graph
 from linf_nodes.workflow.library import bundled_presets, one_click_graph
 
@@ -61,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, core: Core) -> Iterator[Ser
 
 
 @pytest.fixture
-def tiny(server: Server) -> linf.catalogue.types.LoadedModel:  # type: ignore[name-defined]
+def tiny(server: Server) -> LoadedModel:
     return linf.load_model(str(server.base / "models" / "linf" / "tiny.safetensors"))
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from linf_nodes.errors import UnsupportedWeights
 from linf_nodes.models.checkpoint import build, read_weights
-from linf_nodes.models.flow import AffineFlow, Condition
+from linf_nodes.models.flow import AffineFlow, Condition, Linear
 from linf_nodes.models.linf import LINF
 from linf_nodes.pipeline.cells import corners_of_rectangle
 from linf_nodes.pipeline.grid import Grid
@@ -97,7 +97,9 @@ def test_training_mode_and_new_weights_drop_the_cached_inverse(flow: AffineFlow,
 
 
 def test_a_singular_matrix_is_refused(flow: AffineFlow, cond: Condition) -> None:
-    flow.linears[0]._weight.zero_()  # type: ignore[operator]
+    first = flow.linears[0]
+    assert isinstance(first, Linear)
+    first._weight.zero_()
     with pytest.raises(UnsupportedWeights, match="no inverse"):
         flow.inverse(vectors(), cond)
 

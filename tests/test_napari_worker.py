@@ -54,7 +54,7 @@ class Gate:
         self._open.clear()
         self.read.clear()
 
-    def spoil(self, error: Exception) -> None:
+    def spoil(self, error: Exception | None) -> None:
         self._error = error
 
     def open(self) -> None:
@@ -92,7 +92,7 @@ def test_an_error_in_the_worker_is_a_sentence_and_the_dock_stays_usable(
     assert dock.start.isEnabled()
     assert not dock.stop.isEnabled()
     assert len(viewer.layers) == 1
-    gate.spoil(None)  # type: ignore[arg-type]
+    gate.spoil(None)
     assert run(dock, qtbot).startswith("Done: 1 layer")
 
 
@@ -214,7 +214,7 @@ def test_a_failed_run_holds_nothing(viewer: Any, qtbot: Any) -> None:
     alive = weakref.ref(held)
     del held
     run(dock, qtbot)
-    gate.spoil(None)  # type: ignore[arg-type]
+    gate.spoil(None)
     gc.collect()
     assert alive() is None
 

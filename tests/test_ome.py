@@ -311,7 +311,8 @@ class Flaky:
         if self._reads % self._every == 0:
             self.failed += 1
             raise OSError("stale file handle")
-        return self._source[index]  # type: ignore[no-any-return]
+        found: Array = self._source[index]
+        return found
 
 
 @needs_zarr
