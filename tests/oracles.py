@@ -137,8 +137,8 @@ def _ipe_metasr(network: Any, features: Array, lr: Size, hr: Size) -> Callable[[
 
     def answer(y: int, x: int) -> Array:
         r, c = y * lr[0] // hr[0], x * lr[1] // hr[1]
-        centre = [2 * ((i + 0.5) * n / m - (cell + 0.5)) for i, n, m, cell in zip((y, x), lr, hr, (r, c), strict=True)]
-        place = _area(*centre, half, network.bands)
+        cy, cx = [2 * ((i + 0.5) * n / m - (cell + 0.5)) for i, n, m, cell in zip((y, x), lr, hr, (r, c), strict=True)]
+        place = _area(cy, cx, half, network.bands)
         return _unfolded(features, r, c) @ _mlp(w, place, "imnet.layers").reshape(-1, 3)
 
     return answer

@@ -12,14 +12,16 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 pytest.importorskip("zarr", reason="zarr is not installed")
 
 import zarr
-from linf_nodes.hosts.napari.reader import read_layers
 
 from linf_nodes.errors import SourceLost
-from linf_nodes.hosts.napari import commands
+from linf_nodes.hosts.napari.layers.reader import read_layers
+from linf_nodes.hosts.napari.nodes import commands
 from linf_nodes.stacks import file_stamp
 
 from . import tiny
 from .napari_dock import filters, needs_display, open_dock, run, stack
+
+COMMANDS: Any = commands  # each is made when it is asked for
 
 pytestmark = [needs_display, *filters, pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")]
 
@@ -37,9 +39,9 @@ def image(path: Path) -> Path:
     group = zarr.open_group(str(path), mode="w")
     data = stack()
     group.create_array("0", shape=data.shape, dtype=data.dtype, chunks=(1, 20, 50))[...] = data
-    axes = [{"name": name, "type": "space"} for name in "zyx"]
+    axes: list[Any] = [{"name": name, "type": "space"} for name in "zyx"]
     steps = [{"type": "scale", "scale": [1, 1, 1]}]
-    levels = [{"path": "0", "coordinateTransformations": steps}]
+    levels: list[Any] = [{"path": "0", "coordinateTransformations": steps}]
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
     return path
 
@@ -70,7 +72,7 @@ def test_a_layer_whose_folder_is_gone_is_no_zeros(viewer: Any, qtbot: Any, tmp_p
         assert "cannot be read on" in said
         assert len(viewer.layers) == 1
     assert not (tmp_path / "o.ome.tif").exists()
-    for command in (commands.upscale, commands.denoise):
+    for command in (COMMANDS.upscale, COMMANDS.denoise):
         with pytest.raises(SourceLost, match="cannot be read on"):
             command(image=layer)
     (tmp_path / "aside").rename(path)
@@ -162,7 +164,7 @@ def test_the_preview_goes_at_once_with_its_source(viewer: Any, qtbot: Any, how: 
 
 
 def test_the_estimate_follows_the_view(viewer: Any, qtbot: Any) -> None:
-    from linf_nodes.hosts.napari.view import camera_of
+    from linf_nodes.hosts.napari.layers.view import camera_of
 
     data = stack(1, 400, 400)[0]
     for pixels in (data, [data, data[::2, ::2]]):

@@ -374,7 +374,7 @@ def test_ranges_defaults_and_choices_are_the_catalogue_s(qtbot: Any) -> None:
     model, compute, size = ModelBox(), ComputeBox(), SizeBox()
     for box in (model, compute, size):
         qtbot.addWidget(box)
-    numbers = {
+    numbers: dict[str, Any] = {
         "temperature": model.temperature,
         "strength": model.strength,
         "seed": model.seed,
