@@ -116,8 +116,8 @@ def test_a_worker_with_other_code_is_refused_before_the_first_block(
     for name in ("linf_nodes", "weights", "plugin_manifest"):
         (tmp_path / "other").mkdir(exist_ok=True)
         subprocess.run(["cp", "-r", str(ROOT / name), str(tmp_path / "other")], check=True)
-    levels = tmp_path / "other" / "linf_nodes" / "workflow" / "levels.py"
-    levels.write_text(levels.read_text().replace("np.rint(values)", "np.floor(values)"))
+    samples = tmp_path / "other" / "linf_nodes" / "pictures" / "samples.py"
+    samples.write_text(samples.read_text().replace("np.rint(values", "np.floor(values"))
     at, _ = address(start, ROOT, tmp_path / "other")
     status, said = ends(start(*words, "--client", at))
     assert status == 2

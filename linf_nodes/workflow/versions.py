@@ -12,7 +12,7 @@ from ..pipeline.device import resolve_device
 
 Versions = dict[str, str]
 
-_ROOMS = ("models", "pipeline", "catalogue", "workflow")
+_ROOMS = ("models", "pipeline", "catalogue", "workflow", "pictures")
 _WAYS_OUT = {
     "processor": "use machines of one kind, or set ATEN_CPU_CAPABILITY=avx2 on all of them",
     "code": "install the same linf-nodes everywhere",
@@ -42,6 +42,6 @@ def _code() -> str:
     """A short name of the source code that decides pixels: a version's name may stand for several states."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parents[1]
-    for path in sorted(p for room in _ROOMS for p in (root / room).glob("*.py")):
+    for path in sorted(p for room in _ROOMS for p in (root / room).rglob("*.py")):
         digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]
