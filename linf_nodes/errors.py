@@ -43,3 +43,10 @@ class OutOfMemory(LinfError, MemoryError):
 
 class Cancelled(LinfError):
     """The user asked to stop; raised from a progress callback."""
+
+
+def quoted(value: object, most: int = 60) -> str:
+    """A value for messages, in one line; one that is too long to read ends in `...`."""
+    text = " ".join(repr(value).split())
+    end = {"(": ")", "[": "]", "{": "}", "'": "'", '"': '"'}.get(text[0], "")
+    return text if len(text) <= most else f"{text[: most - 4].rstrip(' ,')}...{end}"

@@ -251,9 +251,36 @@ def test_a_temperature_is_obeyed_beside_a_prior() -> None:
     assert np.array_equal(half, amounts("--latent", "prior", "--strength", "0.5")[0])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--latent", "drawn", "--seed", "7", "--strength", "2"), ("--strength", ".5"), ("--scale", "2,3")],
+    ids=str,
+)
+def test_options_that_count_are_not_remarked(options: tuple[str, ...], said: Say) -> None:
+    write_png(Path("a.png"))
+    amounts(*options)
+    assert "nothing" not in said()
+
+
+def test_a_multiple_that_changes_the_aspect_is_said_to_be_the_reason(said: Say) -> None:
+    write_png(Path("a.png"), h=40, w=41)
+    for options in (("--longest-side", "60"), ("--scale", "1.5")):
+        assert upscale("a.png", "b.png", *options, "--multiple-of", "32") == 0
+        text = said()
+        assert "a smaller --multiple-of than 32 changes it less, and --aspect fill cuts instead" in text
+        assert "one side alone" not in text
+
+
 @pytest.mark.parametrize(("options", "words"), [
     (("--seed", "7"), "detail of 'learned' is learned, so --seed changes nothing; --latent drawn uses it"),
-    (("--latent", "faithful", "--temperature", "0.3", "--seed", "1"), "faithful, so --seed and --temperature change"),
+    (("--latent", "faithful", "--temperature", "0.3", "--seed", "1"), "faithful, so --temperature and --seed change"),
+    (("--latent", "faithful", "--strength", "2"), "the detail is faithful, so --strength changes nothing"),
+    (("--temperature", "0", "--seed", "3"), "at temperature 0 the detail is faithful, so --seed changes nothing\n"),
+    (("--strength", "0", "--temperature", "1"), "at strength 0 the detail is faithful, so --temperature"),
+    (("--origin", "3,3"), "is learned, so --origin changes nothing"),
+    (("--width", "28"), "--width decides the size, so --scale changes nothing"),
+    (("--megapixels", ".001", "--width", "20"), "--megapixels decides the size, so --scale and --width change nothing"),
+    (("--size", "18x0", "--aspect", "fit"), "it is about height and width together, so --aspect changes nothing"),
 ])  # fmt: skip
 def test_options_that_change_nothing_are_remarked(options: tuple[str, ...], words: str, said: Say) -> None:
     write_png(Path("a.png"))
@@ -380,7 +407,8 @@ def test_sides_one_by_one(said: Say) -> None:
     )
     assert upscale("a.png", "b.png", "--width", "14", "--height", "18") == 0
     assert "note" not in said()
-    assert "both give the height" in refused(said, "upscale", "a.png", "b.png", "--size", "18x14", "--height", "20")
+    words = "--size says height 18, and --height 20: give one of them"
+    assert words in refused(said, "upscale", "a.png", "b.png", "--size", "18x14", "--height", "20")
 
 
 @pytest.mark.parametrize(("words", "hint"), [

@@ -188,7 +188,7 @@ def test_a_width_that_is_no_number_is_damage(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[place + 4 : place + 12] = struct.pack("<II", 96, 40)
     path.write_bytes(bytes(data))
-    with pytest.raises(BadPicture, match=r"is damaged: its tag 256 is \("):
+    with pytest.raises(BadPicture, match=r"is damaged: its tag 256 is \(.*\); fetch"):
         read_picture(path)
 
 

@@ -45,8 +45,11 @@ def test_values_out_of_range_are_cut_and_what_cannot_be_is_refused(tmp_path: Pat
     out = read_picture(SAVE({"image": picture(4, 4) * 8 - 3, "path": str(tmp_path / "a.png")}))
     assert out.pixels.min() == 0
     assert out.pixels.max() == 1
-    with pytest.raises(BadValue, match="JPEG holds 8 bits"):
-        SAVE({"image": picture(4, 4), "path": str(tmp_path / "a.jpg")})
+    for name in ("a.jpg", "no_ext", "a.xyz"):
+        with pytest.raises(
+            BadValue, match=f"^the name '{name}' is for no file of 16 bits: let it end in .png or .tif$"
+        ):
+            SAVE({"image": picture(4, 4), "path": str(tmp_path / name)})
     with pytest.raises(BadValue, match="there is no folder"):
         SAVE({"image": picture(4, 4), "path": str(tmp_path / "gone" / "a.png")})
     with pytest.raises(BadShape, match="5"):

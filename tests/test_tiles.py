@@ -1,12 +1,14 @@
 """However a picture is cut, batched, stored or interrupted, it is the same picture."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import linf_nodes as linf
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, Cancelled, OutOfMemory
 from linf_nodes.pipeline.blocks import Block, Plan, Span
@@ -271,6 +273,31 @@ def test_what_is_no_picture_is_told_in_one_sentence(image: Any, words: str) -> N
     for node in (NODES["LINFUpscale"], NODES["LINFEncodeLr"]):
         with pytest.raises((BadValue, BadShape), match=words):
             node.function(make_model(), image)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"linf_model": "photo"}, "linf_model is 'photo': give what load_model gives."),
+        ({"linf_model": None}, "linf_model is None"),
+        ({"passes": 99}, "passes is 99: give a number from 1 to 8."),
+        ({"temperature": 50}, "temperature is 50: give a number from 0 to 2."),
+        ({"scale": None}, "scale is None: give a number from 1 to 32."),
+        ({"latent": "lerned"}, "Did you mean 'learned'?"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+    ids=str,
+)
+def test_python_is_told_what_every_host_is_told(options: dict[str, Any], words: str) -> None:
+    model, image = make_model(), torch.rand(1, 3, 8, 8)
+    with pytest.raises(BadValue, match=re.escape(words)):
+        linf.upscale(**{"linf_model": model, "image": image, **options})
+    assert linf.upscale(model, image, scale="2").shape == (1, 3, 16, 16)  # type: ignore[arg-type]  # on purpose
+
+
+def test_what_has_no_class_to_be_of_is_asked_for_what_it_does() -> None:
+    with pytest.raises(BadValue, match=r"features is tensor.*: give what encode_lr gives"):
+        linf.sample_latent(torch.rand(1, 3, 8, 8))  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])

@@ -13,7 +13,7 @@ from PIL import Image
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.catalogue.tensors import Levels, image_of, mask_of, picture_of
-from linf_nodes.errors import BadShape, BadWorkflow, Cancelled
+from linf_nodes.errors import BadShape, BadWorkflow, Cancelled, quoted
 from linf_nodes.pictures import read_picture, read_recipe
 from linf_nodes.workflow import Preset, parse_graph, read_graph, run
 
@@ -328,3 +328,12 @@ def test_batches_cannot_be_saved_as_one_picture(tmp_path: Path) -> None:
     like = read_picture(write_png(tmp_path / "a.png"))
     with pytest.raises(BadShape, match="one picture"):
         picture_of(torch.zeros(2, 3, 4, 4), like, Levels())
+
+
+def test_a_value_that_is_too_long_is_quoted_with_its_end() -> None:
+    assert quoted(-3) == "-3"
+    assert quoted([1, "two"]) == "[1, 'two']"
+    for value, end in ((tuple(range(99)), "...)"), (list(range(99)), "...]"), ("x" * 99, "...'")):
+        assert len(quoted(value)) <= 60
+        assert quoted(value).endswith(end)
+    assert "\n" not in quoted(np.zeros((3, 3)))

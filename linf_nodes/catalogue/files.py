@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..pictures import Picture
 
 
+_DEEP = ("PNG", "TIFF", "PPM", "JPEG2000")  # the last two hold 16 bits of some pictures
+
+
 @node("Save Latent", ("path",))
 def save_latent(features: Features, latent: Latent, path: str = "latent.safetensors") -> str:
     """Write a latent to a safetensors file that names its model and grid: 12 bytes per output pixel.
@@ -63,8 +66,11 @@ def save_16bit_image(image: Image, path: str = "linf.png") -> str:
 def write_numbered(image: Image, path: Path, texts: Sequence[tuple[str, str]] = ()) -> list[Path]:
     """Write pictures `[b, c, h, w]` with 16 bits, each to a file with a number of its own; a PNG holds `texts` too."""
     from ..pictures import write_picture  # late: TIFF is slow to import
+    from ..pictures.formats import EXTENSIONS
 
     check_image(image)
+    if EXTENSIONS.get(path.suffix.lower()) not in _DEEP:
+        raise BadValue(f"the name '{path.name}' is for no file of 16 bits: let it end in .png or .tif")
     files = _numbered(path, len(image))
     for picture, file in zip(image, files, strict=True):
         write_picture(_picture(picture, texts), file, depth="16")

@@ -1,5 +1,6 @@
 """The decorator that makes a function a node, and what is read off its signature."""
 
+import functools
 import inspect
 import math
 import re
@@ -9,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import BadValue
+from torch import Tensor
+
+from ..errors import BadValue, quoted
 from ..meant import meant
 from .types import Socket
 
@@ -49,7 +52,7 @@ class Input:
             When it cannot be, or lies outside the range; the message names the input and its range.
         """
         if self.socket:
-            return value
+            return self._made(value)
         if self.kind == "COMBO":
             choices = self.options["choices"]
             value = self.options.get("formerly", {}).get(value, value) if isinstance(value, str) else value
@@ -68,6 +71,13 @@ class Input:
         """What a COMBO offers now. Where `choices` is a function the list may grow, and the node itself checks."""
         choices = self.options.get("choices", ())
         return list(choices() if callable(choices) else choices)
+
+    def _made(self, value: Any) -> Any:
+        """What is wired must be of its type: a model's name is no model. Of pictures the pipeline says it better."""
+        if isinstance(value, self.options.get("type", object)):
+            return value
+        maker = next((n.name for n in NODES.values() if n.outputs and n.outputs[0][1] == self.kind), None)
+        raise BadValue(f"{self.name} is {quoted(value)}: give what {maker} gives.")
 
     def _text(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -140,12 +150,26 @@ _KINDS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
 def node(
     title: str, outputs: tuple[str, ...], category: str = "LINF", aliases: tuple[str, ...] = ()
 ) -> Callable[[Function], Function]:
-    """Register a function as a node: its signature is the schema, its Parameters section and types the help."""
+    """Register a function as a node: its signature is the schema, its Parameters section and types the help.
+
+    Called from Python it checks what it is given as it is in every host.
+    """
 
     def register(function: Function) -> Function:
-        described = describe(function, title, outputs, category, aliases)
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            given = signature.bind(*args, **kwargs).arguments
+            return function(
+                **{n: v if v is defaults.get(n, REQUIRED) else known[n].checked(v) for n, v in given.items()}
+            )
+
+        described = describe(checked, title, outputs, category, aliases)
+        known = {i.name: i for i in described.inputs} | {PROGRESS: Input(PROGRESS, PROGRESS, None, {})}
+        defaults = {**described.defaults, PROGRESS: None}
         NODES[described.id] = described
-        return function
+        return typing.cast(Function, checked)
 
     return register
 
@@ -183,7 +207,8 @@ def _kind(hint: Any) -> tuple[str, Mapping[str, Any]]:
     extras = getattr(hint, "__metadata__", ())
     for extra in extras:
         if isinstance(extra, Socket):
-            return extra.name, {}
+            base = typing.get_args(hint)[0]
+            return extra.name, {} if base is Tensor or getattr(base, "_is_protocol", False) else {"type": base}
     options = next((e for e in extras if isinstance(e, Mapping)), {})
     base = typing.get_args(hint)[0] if extras else hint
     return ("COMBO" if "choices" in options else _KINDS[base]), options

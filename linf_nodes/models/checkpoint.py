@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..atomic import atomic_write
-from ..errors import BadValue, UnsupportedWeights
+from ..errors import BadValue, UnsupportedWeights, quoted
 from .assembly import build
 from .pickled import from_bare, read_pickled
 from .spec import Spec
@@ -156,7 +156,7 @@ def _read_safetensors(path: Path) -> Weights:
 def _check_version(form: str) -> None:
     found = re.fullmatch(r"linf-nodes/([1-9]\d{0,8})", form)
     if found is None:
-        raise UnsupportedWeights(f"Its format is {form!r:.60}; this linf-nodes reads linf-nodes/{VERSION}.")
+        raise UnsupportedWeights(f"Its format is {quoted(form)}; this linf-nodes reads linf-nodes/{VERSION}.")
     if int(found[1]) > VERSION:
         raise UnsupportedWeights(
             f"Its format {form} is newer than what this linf-nodes reads (linf-nodes/{VERSION}): update linf-nodes."
@@ -183,5 +183,5 @@ def _json(meta: Mapping[str, str], key: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UnsupportedWeights(f"The {key} in its header is not JSON ({error}).") from error
     if not isinstance(value, dict):
-        raise UnsupportedWeights(f"The {key} in its header is {value!r:.60}, not an object with names.")
+        raise UnsupportedWeights(f"The {key} in its header is {quoted(value)}, not an object with names.")
     return value

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from torch import Tensor, nn
 
-from ..errors import UnsupportedWeights
+from ..errors import UnsupportedWeights, quoted
 
 Args = Mapping[str, Any]
 State = Mapping[str, Tensor]
@@ -98,7 +98,7 @@ def checked(model: str, key: str, value: Any, wanted: Any) -> Any:
         fits = isinstance(value, list | tuple) and 0 < len(value) <= 64 and all(_counts(v, most) for v in value)
         kind = f"a list of whole numbers from 1 to {most}"
     if not fits:
-        raise UnsupportedWeights(f"Model {model!r} has {key} = {value!r:.60}: give {kind}.")
+        raise UnsupportedWeights(f"Model {model!r} has {key} = {quoted(value)}: give {kind}.")
     return tuple(value) if isinstance(value, list) else value
 
 

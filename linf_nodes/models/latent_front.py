@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..errors import BadShape, UnsupportedWeights
+from ..errors import BadShape, UnsupportedWeights, quoted
 from .dense_block import SLOPE, DenseBlock
 from .entry import State
 
@@ -84,7 +84,7 @@ class LatentPrior(nn.Module):
     def __init__(self, in_chans: int, growth: int, inputs: str = "both") -> None:
         super().__init__()
         if inputs not in INPUTS:
-            raise UnsupportedWeights(f"The prior's inputs are {inputs!r:.60}: they can be {', '.join(INPUTS)}.")
+            raise UnsupportedWeights(f"The prior's inputs are {quoted(inputs)}: they can be {', '.join(INPUTS)}.")
         self.in_chans, self.inputs = in_chans, inputs
         growth *= 1 if inputs == "both" else 2
         if inputs != "picture":

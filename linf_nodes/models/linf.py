@@ -50,7 +50,7 @@ class LINF(WaveNetwork):
         amplitude_weighting: bool = True,
     ):
         if patch_size % 2 == 0:
-            raise UnsupportedWeights(f"patch_size is {patch_size!r}; it must be an odd whole number.")
+            raise UnsupportedWeights(f"patch_size is {patch_size!r}; it must be a positive odd whole number.")
         if hidden_dim % 2:
             raise UnsupportedWeights(f"A LINF has hidden_dim = {hidden_dim}: give an even number.")
         super().__init__(encoder, hidden_dim)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import UnsupportedWeights
+from ..errors import UnsupportedWeights, quoted
 from . import clit, edsr, edsr_prior, ipe, liif, linf, lte, metasr, rdn, rrdb, smfanet, span, swin_prior, swinir, unet
 from .contract import Encoder, Network
 from .entry import Entry, State, below
@@ -136,5 +136,5 @@ def _known(spec: Spec, table: Mapping[str, Entry], what: str) -> Entry:
 
 def _inner(entry: Any) -> Spec:
     if not isinstance(entry, Mapping):
-        raise UnsupportedWeights(f"The encoder_spec is {entry!r:.60}: give a name and args.")
+        raise UnsupportedWeights(f"The encoder_spec is {quoted(entry)}: give a name and args.")
     return Spec.of(entry)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import UnsupportedWeights
+from ..errors import UnsupportedWeights, quoted
 from .spec import Spec
 
 _COUNTS = {"n_resblocks", "nb", "n_blocks", "flow_layers", "num_layer", "depth", "depths"}
@@ -44,6 +44,6 @@ def _size(value: Any) -> int:
 
 
 def _too_much(key: str, value: Any, state: Mapping[str, Tensor]) -> UnsupportedWeights:
-    shown = f" {value!r:.60}" if _size(value) < 10**18 else ""  # Python prints no integers of thousands of digits
+    shown = f" {quoted(value)}" if _size(value) < 10**18 else ""  # Python prints no integers of thousands of digits
     most = "the file's tensors hold" if state else "a model has: make it smaller"
     return UnsupportedWeights(f"The model's argument {key}{shown} asks for far more than {most}.")

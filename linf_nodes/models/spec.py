@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UnsupportedWeights
+from ..errors import UnsupportedWeights, quoted
 from .entry import Args
 
 # Older LINF files and recipes, from when only two ensembles were known here, chose between them by this name.
@@ -41,9 +41,9 @@ def _renamed(args: Args) -> Args:
         return args
     old = args[_OLD_ENSEMBLE]
     if not isinstance(old, bool):
-        raise UnsupportedWeights(f"{_OLD_ENSEMBLE} is {old!r:.60}; it must be true or false.")
+        raise UnsupportedWeights(f"{_OLD_ENSEMBLE} is {quoted(old)}; it must be true or false.")
     if args.get("ensemble", _OLD_ENSEMBLES[old]) != _OLD_ENSEMBLES[old]:
         raise UnsupportedWeights(
-            f"{_OLD_ENSEMBLE} stands for ensemble = {_OLD_ENSEMBLES[old]!r}, but {args['ensemble']!r:.60} is given too."
+            f"{_OLD_ENSEMBLE} stands for ensemble = {_OLD_ENSEMBLES[old]!r}, beside {quoted(args['ensemble'])}."
         )
     return {k: v for k, v in args.items() if k != _OLD_ENSEMBLE} | {"ensemble": _OLD_ENSEMBLES[old]}

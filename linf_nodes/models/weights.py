@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import UnsupportedWeights
+from ..errors import UnsupportedWeights, quoted
 from .registry import ENCODERS, NETWORKS, PRIORS
 from .spec import Spec
 
@@ -39,7 +39,7 @@ def own_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     for name, tensor in tensors.items():
         if not (isinstance(name, str) and name.isprintable() and len(name) <= _LONGEST_NAME and _is_plain(tensor)):
-            raise UnsupportedWeights(f"The entry {name!r:.80} is no named array of real numbers or integers.")
+            raise UnsupportedWeights(f"The entry {quoted(name)} is no named array of real numbers or integers.")
     return {name: _plain(t).to(copy=True, memory_format=torch.contiguous_format) for name, t in tensors.items()}
 
 
@@ -82,5 +82,5 @@ def _res_scale(spec: Spec | None) -> float:
     entry = {**ENCODERS, **PRIORS}.get(net.name)
     value = net.args.get("res_scale", entry.defaults.get("res_scale", 1.0) if entry else 1.0)
     if not isinstance(value, int | float):
-        raise UnsupportedWeights(f"Model {net.name!r} has the res_scale {value!r:.40}; it must be a number.")
+        raise UnsupportedWeights(f"Model {net.name!r} has the res_scale {quoted(value)}; it must be a number.")
     return float(value)

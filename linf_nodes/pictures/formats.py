@@ -33,17 +33,18 @@ _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTI
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
 
 
-def extension_list() -> str:
-    """The extensions as a phrase for messages."""
-    *most, last = EXTENSIONS
+def extension_list(written: bool = False) -> str:
+    """The extensions of what is read, or written, as a phrase for messages."""
+    *most, last = (name for name, kind in EXTENSIONS.items() if not (written and kind == "GIF"))
     return f"{', '.join(most)} or {last}"
 
 
 def format_by_name(path: str | os.PathLike[str]) -> str:
-    """The format that the extension of `path` asks for; raises `BadValue` for any other extension."""
+    """The format that the extension of a file to be written asks for; raises `BadValue` for any other extension."""
     suffix = Path(path).suffix.lower()
     if suffix not in EXTENSIONS:
-        raise BadValue(f"'{path}' has the extension '{suffix}'; use {extension_list()}")
+        has = f"has the extension '{suffix}'" if suffix else "has no extension"
+        raise BadValue(f"'{path}' {has}; use {extension_list(written=True)}")
     return EXTENSIONS[suffix]
 
 

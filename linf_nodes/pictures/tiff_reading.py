@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from ..errors import BadPicture
+from ..errors import BadPicture, quoted
 from .exif import exif_of_tiff, take_orientation, take_resolution
 from .raster import as_planes, image_samples, opened, reread_deep
 from .samples import Decoded, Samples
@@ -71,7 +71,7 @@ def _header(page: Any, path: Path) -> Header:
     for tag in (256, 257, 277):
         value = page.tags.valueof(tag, 1)
         if not isinstance(value, int) or value < 0:
-            raise BadPicture(f"'{path}' is damaged: its tag {tag} is {value!r:.60}; fetch or export it again")
+            raise BadPicture(f"'{path}' is damaged: its tag {tag} is {quoted(value)}; fetch or export it again")
     planes, depth, height, width, contiguous = page.shaped
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     channels = planes * depth * contiguous

@@ -14,6 +14,7 @@ from .grid import Size
 
 MAX_SCALE = 32.0
 ASPECTS = ("stretch", "fit", "fill")
+_ORDER = (("megapixels",), ("longest_side",), ("shortest_side",), ("height", "width"), ("scale", "scale_x"))
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,21 @@ class SizeWish:
         grid = _pair(max(n, f) for n, f in zip(lr_size, fitted, strict=True))
         return Target(lr_size, grid, fitted, size, grid != lr_size or not (self.only_enlarge or self.reduce))
 
+    @property
+    def rounding(self) -> int:
+        """The multiple that both sides become where nothing else changes the aspect; else 1."""
+        keeps = self.scale_x in (0, self.scale) if "scale" in self.deciding else not self._boxed
+        return self.multiple_of if keeps else 1
+
     def idle(self) -> list[str]:
         """The options that change nothing, given the others: another decides the size, or it keeps the aspect."""
-        order = (("megapixels",), ("longest_side",), ("shortest_side",), ("height", "width"), ("scale", "scale_x"))
-        ranks = [any(getattr(self, name) > 0 for name in names) for names in order[:-1]]
-        decides = ranks.index(True) if any(ranks) else len(ranks)
         aspect = [] if self._boxed or self.multiple_of > 1 else ["aspect"]
-        return [name for names in order[decides + 1 :] for name in names] + aspect
+        return [name for names in _ORDER[_ORDER.index(self.deciding) + 1 :] for name in names] + aspect
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The options that say the size."""
+        return next((names for names in _ORDER if any(getattr(self, name) > 0 for name in names)), _ORDER[-1])
 
     def _asked(self, lr_size: Size) -> Size:
         """The size before it is rounded to a multiple; with `fill`, that of what is kept."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadPicture, BadValue
+from ..errors import BadPicture, BadValue, quoted
 from .axes import Axes
 from .coordinates import Coordinates
 from .hierarchy import found_in, ome_attributes
@@ -51,7 +51,7 @@ class Multiscale:
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, BadPicture):
                 raise
-            raise BadPicture(f"'{text}' has damaged OME metadata ({error!r:.80}): export it again.") from error
+            raise BadPicture(f"'{text}' has damaged OME metadata ({quoted(error)}): export it again.") from error
         if renamed and not _fit(names, array.ndim):
             names, units = [*"abcdefgh"[: array.ndim - 2], "y", "x"], [None] * array.ndim
         if not _fit(names, array.ndim):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue
+from ..errors import BadValue, quoted
 from ..meant import meant
 
 KINDS = ("linf", "prior")
@@ -23,6 +23,7 @@ _LIKE: Mapping[str, Any] = {
     "origin": {"licence": "CC0"},
 }
 _NAMES = ("data", "hold_out", "perceptual")
+_LEAST = dict.fromkeys(("scales", "small"), 1)
 # Beyond these a run would never end, or never begin.
 _MOST = {
     **dict.fromkeys(("steps", "warmup", "save_every", "preview_every", "minutes"), 10**9),
@@ -152,7 +153,7 @@ class Recipe:
             fits = isinstance(value, _NUMBERS if kind is float else kind) and (switch or value is not True)
             if not fits:
                 shown = list(like) if isinstance(like, tuple) else like
-                raise BadValue(f"The recipe '{path}' has {f.name} = {value!r:.80}: give it like {shown!r}.")
+                raise BadValue(f"The recipe '{path}' has {f.name} = {quoted(value)}: give it like {shown!r}.")
         self._check_items(path)
         for name in ("planes", "steps", "batch", "crop", "queries", "hr", "save_every", "preview_every"):
             if getattr(self, name) < (name not in ("planes", "steps", "hr", "preview_every")):
@@ -184,12 +185,12 @@ class Recipe:
             if isinstance(value, tuple):
                 kind, what = (str, "names of files") if f.name in _NAMES else (_NUMBERS, "numbers")
                 if any(not isinstance(v, kind) or isinstance(v, bool) for v in value):
-                    raise BadValue(f"The recipe '{path}' has {f.name} = {list(value)!r:.60}: give a list of {what}.")
+                    raise BadValue(f"The recipe '{path}' has {f.name} = {quoted(list(value))}: give a list of {what}.")
             for number in value if isinstance(value, tuple) else (value,):
-                most = _MOST.get(f.name, 1 << 62)
-                if isinstance(number, _NUMBERS) and not 0 <= number <= most:
+                least, most = _LEAST.get(f.name, 0), _MOST.get(f.name, 1 << 62)
+                if isinstance(number, _NUMBERS) and not least <= number <= most:
                     raise BadValue(
-                        f"The recipe '{path}' has {f.name} = {number!r:.40}: give a number from 0 to {most:g}."
+                        f"The recipe '{path}' has {f.name} = {quoted(number)}: give a number from {least} to {most:g}."
                     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue.node import Input, Node
-from ..errors import BadValue, BadWorkflow
+from ..errors import BadValue, BadWorkflow, quoted
 from ..meant import meant
 from .image_nodes import node_types
 
@@ -65,7 +65,7 @@ def read_step(i: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> G
 
 def _link(step: GraphNode, name: str, value: list[Any], entries: Mapping[str, Any]) -> Link:
     if len(value) != 2 or not isinstance(value[1], int) or isinstance(value[1], bool):
-        raise BadWorkflow(f"The input '{name}' of the {step} is {value!r:.80}: a link is [node id, output number].")
+        raise BadWorkflow(f"The input '{name}' of the {step} is {quoted(value)}: a link is [node id, output number].")
     source = str(value[0])
     if source not in entries:
         raise BadWorkflow(f"The input '{name}' of the {step} is linked to node '{source}', which is not there.")
@@ -74,7 +74,8 @@ def _link(step: GraphNode, name: str, value: list[Any], entries: Mapping[str, An
 
 def _constant(step: GraphNode, k: Input, value: Any) -> Any:
     if k.socket:
-        raise BadWorkflow(f"The input '{k.name}' of the {step} is {value!r:.80}: connect it to an output of {k.kind}.")
+        way = f"connect it to an output of {k.kind}"
+        raise BadWorkflow(f"The input '{k.name}' of the {step} is {quoted(value)}: {way}.")
     try:
         return k.checked(value)
     except BadValue as error:

@@ -2,12 +2,13 @@
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...catalogue import NODES
-from ...catalogue.amount import DRAW, detail_of
+from ...catalogue.amount import detail_of
 from ...catalogue.tensors import Levels, image_of, picture_of
 from ...errors import BadValue
 from ...pictures import Depth, Header, Picture, check_target, write_picture
@@ -18,10 +19,10 @@ from ...pipeline.model import LoadedModel
 from ...pipeline.size import SizeWish, Target
 from ...version import made_by
 from .aspect import say_aspect
-from .console import say
 from .file_tasks import FileTask
+from .idle import say_idle, unmoved
 from .need import check_need
-from .options import Values, default_of, read_options
+from .options import Values, default_of, flags_of, read_options
 from .progress import Bar
 
 LOAD, UPSCALE = NODES["LINFLoadModel"], NODES["LINFUpscale"]
@@ -32,6 +33,7 @@ class Enlargement:
     """What the options ask for."""
 
     values: Values
+    flags: Mapping[str, str]
     seeds: range
     depth: Depth | None
 
@@ -42,7 +44,7 @@ class Enlargement:
         first = values.get("seed", default_of(UPSCALE, "seed"))
         last = first + (args.samples or 1)
         next(i for i in UPSCALE.inputs if i.name == "seed").checked(last - 1)
-        return cls(values, range(first, last), args.depth)
+        return cls(values, flags_of(args, UPSCALE), range(first, last), args.depth)
 
     def option(self, name: str) -> Any:
         """What was given for an input of Upscale, or its default."""
@@ -65,7 +67,8 @@ class Enlargement:
     def check(self, picture: Picture, job: FileTask) -> None:
         """Refuse a size, or a format of the result, that cannot be."""
         target = self._target(picture.size)
-        say_aspect(job.source, picture.size, target.fitted)  # what is cut is not squeezed
+        wish = SizeWish.of(self.values)
+        say_aspect(job.source, picture.size, target.fitted, wish.rounding)  # what is cut is not squeezed
         for path in job.targets:
             check_target(picture, path, target.size, self.depth)
 
@@ -77,16 +80,10 @@ class Enlargement:
 
     def check_model(self, model: LoadedModel) -> None:
         """Refuse several draws where nothing is drawn; remark on options that change nothing."""
-        kind = self.detail.kind(model)
-        if kind == "drawn":
-            return
-        why = "the detail is faithful" if kind == "faithful" else f"the detail of {model.name!r} is learned"
-        if len(self.seeds) > 1:
+        why, _ = unmoved(self.detail, model)
+        if why and len(self.seeds) > 1:
             raise BadValue(f"{why}, so --samples {len(self.seeds)} would be copies of one picture: add --latent drawn.")
-        idle = [f"--{name}" for name in DRAW if name in self.values]
-        idle += ["--temperature"] * (kind == "faithful" and "temperature" in self.values)
-        if idle:
-            say(f"note: {why}, so {' and '.join(idle)} change{'s' * (len(idle) == 1)} nothing; --latent drawn uses it")
+        say_idle(self.values, self.flags, self.detail, model)
 
     def enlarge(self, model: LoadedModel, picture: Picture, source: Path, target: Path, seed: int) -> Values:
         """Write one result; returns what is to be said of it."""

@@ -1,7 +1,7 @@
 """Command-line options out of catalogue nodes."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,17 +117,26 @@ def add_folder_options(parser: argparse.ArgumentParser) -> None:
 def read_options(args: argparse.Namespace, node: Node) -> Values:
     """The values given for a node's inputs; pictures are read. What was not given is left to the node."""
     values: Values = {}
-    for option in options_of(node):
-        given = getattr(args, option.flag, None)
-        if given is None:
-            continue
-        found = given if isinstance(given, dict) else {option.names[0]: given}
+    flags: dict[str, str] = {}
+    for flag, found in _given(args, node):
         for name in found.keys() & values.keys():
             if values[name] != found[name]:
-                raise BadValue(f"{option.flag} {found[name]} and another option, {values[name]}, both give the {name}.")
+                raise BadValue(f"{flags[name]} says {name} {values[name]}, and {flag} {found[name]}: give one of them.")
         values |= found
+        flags |= dict.fromkeys(found, flag)
     kinds = {i.name: i.kind for i in node.inputs if i.socket}
     return {name: _picture(value, kinds[name]) if name in kinds else value for name, value in values.items()}
+
+
+def flags_of(args: argparse.Namespace, node: Node) -> dict[str, str]:
+    """The flags that gave a node's inputs, by the inputs' names."""
+    return {name: flag for flag, found in _given(args, node) for name in found}
+
+
+def _given(args: argparse.Namespace, node: Node) -> Iterator[tuple[str, Values]]:
+    for option in options_of(node):
+        if (given := getattr(args, option.flag, None)) is not None:
+            yield option.flag, given if isinstance(given, dict) else {option.names[0]: given}
 
 
 def option_files(args: argparse.Namespace, node: Node) -> list[str]:

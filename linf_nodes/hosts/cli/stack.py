@@ -133,8 +133,9 @@ def _size(args: argparse.Namespace, stack: Stack) -> Size:
     if wanted is not None:
         return size_for(axes, shape, stack.coordinates, pixel_size(wanted, stack.coordinates, stack.axes))
     values = read_options(args, UPSCALE)
-    size = SizeWish.of(values).target(axes.lr_size(shape)).size
-    say_aspect(args.source, axes.lr_size(shape), size)
+    wish = SizeWish.of(values)
+    size = wish.target(axes.lr_size(shape)).size
+    say_aspect(args.source, axes.lr_size(shape), size, wish.rounding)
     return size
 
 
