@@ -208,7 +208,8 @@ def _kind(hint: Any) -> tuple[str, Mapping[str, Any]]:
     for extra in extras:
         if isinstance(extra, Socket):
             base = typing.get_args(hint)[0]
-            return extra.name, {} if base is Tensor or getattr(base, "_is_protocol", False) else {"type": base}
+            plain = base is not Tensor and typing.get_origin(base) is None and not getattr(base, "_is_protocol", False)
+            return extra.name, {"type": base} if plain else {}
     options = next((e for e in extras if isinstance(e, Mapping)), {})
     base = typing.get_args(hint)[0] if extras else hint
     return ("COMBO" if "choices" in options else _KINDS[base]), options
