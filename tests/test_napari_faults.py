@@ -14,8 +14,8 @@ pytest.importorskip("zarr", reason="zarr is not installed")
 import zarr
 
 from linf_nodes.errors import SourceLost
-from linf_nodes.hosts.napari.layers.reader import read_layers
-from linf_nodes.hosts.napari.nodes import commands
+from linf_nodes.hosts.napari import commands
+from linf_nodes.hosts.napari.reader import read_layers
 from linf_nodes.stacks import file_stamp
 
 from . import tiny

@@ -15,10 +15,11 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QApplication, QComboBox, QScrollArea, QScrollBar, QWidget
 
+from linf_nodes.hosts.napari import commands
 from linf_nodes.hosts.napari.layers.placement import corners
 from linf_nodes.hosts.napari.layers.view import camera_of
-from linf_nodes.hosts.napari.nodes import commands, panels
-from linf_nodes.hosts.napari.nodes.run_preset import run_preset
+from linf_nodes.hosts.napari.nodes import panels
+from linf_nodes.hosts.napari.run_preset import run_preset
 
 from . import tiny
 from .napari_dock import filters, needs_display, open_dock, run, stack

@@ -20,8 +20,8 @@ from npe2 import PluginManager
 from linf_nodes.hosts.napari.layers.coordinates import coordinates_of, left_out
 from linf_nodes.hosts.napari.layers.opening import add_file
 from linf_nodes.hosts.napari.layers.placement import corners
-from linf_nodes.hosts.napari.layers.reader import get_reader, read_layers
 from linf_nodes.hosts.napari.layers.source import source_of
+from linf_nodes.hosts.napari.reader import get_reader, read_layers
 from linf_nodes.pipeline.store import STORE
 from linf_nodes.stacks.axes import Axes
 from linf_nodes.stacks.labels import label_volume

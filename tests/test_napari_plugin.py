@@ -23,10 +23,11 @@ from npe2 import PluginManager, PluginManifest
 
 from linf_nodes.catalogue import NODES
 from linf_nodes.errors import BadShape, BadValue, LinfError
+from linf_nodes.hosts.napari import commands
 from linf_nodes.hosts.napari.layers import samples
 from linf_nodes.hosts.napari.layers.placement import corners
 from linf_nodes.hosts.napari.manifest import text
-from linf_nodes.hosts.napari.nodes import commands, widgets
+from linf_nodes.hosts.napari.nodes import widgets
 from linf_nodes.hosts.napari.nodes.on_layers import Made
 from linf_nodes.hosts.napari.nodes.schema import has_widget
 from linf_nodes.hosts.napari.settings import GIGABYTE, Preferences, in_force, preferences
@@ -505,7 +506,7 @@ def test_nothing_asks_the_network(tmp_path: Path) -> None:
         sys.addaudithook(lambda event, args: asked.append(event) if event.startswith("socket.") else None)
         import numpy as np
         from napari.layers import Image
-        from linf_nodes.hosts.napari.nodes import commands
+        from linf_nodes.hosts.napari import commands
         pixels, options, _ = commands.upscale(Image(np.zeros((20, 24), np.uint8)), model="tiny", scale=2.0)
         assert pixels.shape == (40, 48)
         assert not [event for event in asked if event in ("socket.connect", "socket.getaddrinfo")], asked

@@ -23,7 +23,7 @@ from tifffile import imwrite
 from linf_nodes.errors import BadValue, BadWorkflow
 from linf_nodes.hosts.cli.main import main as linf
 from linf_nodes.hosts.napari.layers.placement import corners
-from linf_nodes.hosts.napari.nodes.run_preset import preset_names, run_each, run_graph
+from linf_nodes.hosts.napari.run_preset import preset_names, run_each, run_graph
 from linf_nodes.hosts.napari.wording import command_line, one_click, python_code
 from linf_nodes.pictures import read_picture, write_picture
 from linf_nodes.pipeline.store import BUDGET, STORE

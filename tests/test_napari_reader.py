@@ -18,7 +18,7 @@ from napari.layers import Image
 from npe2 import PluginManifest
 from npe2.io_utils import read_get_reader
 
-from linf_nodes.hosts.napari.layers.reader import get_reader, read_layers
+from linf_nodes.hosts.napari.reader import get_reader, read_layers
 from linf_nodes.pipeline.store import STORE
 from linf_nodes.stacks.axes import Axes
 from linf_nodes.stacks.coordinates import Coordinates

@@ -65,10 +65,10 @@ def _id(name: str) -> str:
 
 def _own_commands() -> list[Entry]:
     own = [
-        ("super_resolution", _MAIN, "dock.widget:SuperResolution"),
-        ("run_preset", "Run a preset on layers", "nodes.run_preset:run_preset"),
+        ("super_resolution", _MAIN, "dock:SuperResolution"),
+        ("run_preset", "Run a preset on layers", "run_preset:run_preset"),
         ("run_preset_widget", _PRESET, "nodes.panels:run_preset"),
-        ("read_result", "Read OME-Zarr", "layers.reader:get_reader"),
+        ("read_result", "Read OME-Zarr", "reader:get_reader"),
         ("open_result", "Open OME-Zarr or OME-TIFF with LINF...", "layers.opening:open_result"),
         ("write_ome_zarr", "Save as OME-Zarr", "layers.writer:write_ome_zarr"),
         ("write_ome_tiff", "Save as OME-TIFF", "layers.writer:write_ome_tiff"),
@@ -83,7 +83,7 @@ def _command(node: Node) -> Entry:
     return {
         "id": _id(node.name),
         "title": node.title,
-        "python_name": f"{_HERE}.nodes.commands:{node.name}",
+        "python_name": f"{_HERE}.commands:{node.name}",
         "enablement": enabled,
     }
 

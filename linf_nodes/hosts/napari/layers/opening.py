@@ -33,6 +33,6 @@ def add_file(viewer: Any, path: Path) -> list[Any]:
     BadPicture, BadShape, BadValue
         When it is neither, or damaged.
     """
-    from .reader import read_layers
+    from ..reader import read_layers
 
     return [getattr(viewer, f"add_{kind}")(data, **options) for data, options, kind in read_layers(str(path))]

@@ -6,9 +6,9 @@ from typing import Any
 
 from magicgui.widgets import FunctionGui
 
+from ..run_preset import run_preset_widget
 from ..steady_fields import calm, name_field
 from . import widgets
-from .run_preset import run_preset_widget
 
 
 class Panel(FunctionGui[..., None]):

@@ -7,9 +7,9 @@ layer can hold, a model or a latent, is handed from one command to the next; wha
 from functools import cache
 from typing import Any
 
-from ....catalogue import NODES, Node
-from .on_layers import run
-from .signature import command_signature, dressed
+from ...catalogue import NODES, Node
+from .nodes.on_layers import run
+from .nodes.signature import command_signature, dressed
 
 _NODES = {node.name: node for node in NODES.values()}
 

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import torch
 
-from ....catalogue.tensors import Levels, mask_of
-from ....errors import BadShape, BadValue
-from ....version import made_by
-from ....workflow import Graph, GraphNode, find_preset, parse_graph, presets, read_graph, run, with_values
-from ....workflow.image_nodes import LOAD, PREVIEW, SAVE
-from ..budget import check_memory
-from ..layers.options import Options, Sizing, in_unit
-from ..layers.planes import LayerData, Stack
-from ..layers.source import naming
-from ..settings import in_force
-from ..wording import pixel_note
-from .background import start
-from .on_layers import Progress, part_of
+from ...catalogue.tensors import Levels, mask_of
+from ...errors import BadShape, BadValue
+from ...version import made_by
+from ...workflow import Graph, GraphNode, find_preset, parse_graph, presets, read_graph, run, with_values
+from ...workflow.image_nodes import LOAD, PREVIEW, SAVE
+from .budget import check_memory
+from .layers.options import Options, Sizing, in_unit
+from .layers.planes import LayerData, Stack
+from .layers.source import naming
+from .nodes.background import start
+from .nodes.on_layers import Progress, part_of
+from .settings import in_force
+from .wording import pixel_note
 
 
 def preset_names(_: Any = None) -> list[str]:

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ....stacks.stack_file import Stack, open_stack
-from .appearance import options_of
-from .planes import LayerData
+from ...stacks.stack_file import Stack, open_stack
+from .layers.appearance import options_of
+from .layers.planes import LayerData
 
 Read = Callable[..., list[LayerData]]
 
