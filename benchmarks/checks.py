@@ -20,9 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 RUN = """
 import json, sys, time
-from linf_nodes.stacks.ome_zarr import write_ome_zarr
-from linf_nodes.stacks.stack_file import open_stack
-from linf_nodes.stacks.volume import Settings, Volume
+try:
+    from linf_nodes.stacks.ome_zarr import write_ome_zarr
+    from linf_nodes.stacks.stack_file import open_stack
+    from linf_nodes.stacks.volume import Settings, Volume
+except ImportError:  # where stacks lay in older revisions
+    from linf_nodes.workflow.ome_zarr import write_ome_zarr
+    from linf_nodes.workflow.stack_file import open_stack
+    from linf_nodes.workflow.volume import Settings, Volume
 
 source, target, model = sys.argv[1:]
 stack = open_stack(source)

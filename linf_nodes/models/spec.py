@@ -44,6 +44,6 @@ def _renamed(args: Args) -> Args:
         raise UnsupportedWeights(f"{_OLD_ENSEMBLE} is {quoted(old)}; it must be true or false.")
     if args.get("ensemble", _OLD_ENSEMBLES[old]) != _OLD_ENSEMBLES[old]:
         raise UnsupportedWeights(
-            f"{_OLD_ENSEMBLE} stands for ensemble = {_OLD_ENSEMBLES[old]!r}, beside {quoted(args['ensemble'])}."
+            f"{_OLD_ENSEMBLE} stands for ensemble = {_OLD_ENSEMBLES[old]!r}, but {quoted(args['ensemble'])} is given too."
         )
     return {k: v for k, v in args.items() if k != _OLD_ENSEMBLE} | {"ensemble": _OLD_ENSEMBLES[old]}
