@@ -42,8 +42,8 @@ def _renamed(args: Args) -> Args:
     old = args[_OLD_ENSEMBLE]
     if not isinstance(old, bool):
         raise UnsupportedWeights(f"{_OLD_ENSEMBLE} is {quoted(old)}; it must be true or false.")
-    if args.get("ensemble", _OLD_ENSEMBLES[old]) != _OLD_ENSEMBLES[old]:
-        raise UnsupportedWeights(
-            f"{_OLD_ENSEMBLE} stands for ensemble = {_OLD_ENSEMBLES[old]!r}, but {quoted(args['ensemble'])} is given too."
-        )
-    return {k: v for k, v in args.items() if k != _OLD_ENSEMBLE} | {"ensemble": _OLD_ENSEMBLES[old]}
+    new = _OLD_ENSEMBLES[old]
+    if args.get("ensemble", new) != new:
+        given = quoted(args["ensemble"])
+        raise UnsupportedWeights(f"{_OLD_ENSEMBLE} stands for ensemble = {new!r}, but {given} is given too.")
+    return {k: v for k, v in args.items() if k != _OLD_ENSEMBLE} | {"ensemble": new}
